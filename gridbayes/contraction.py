@@ -1,0 +1,84 @@
+"""Sums over nodes and plates, in JAX and float64, in log space until the last moment.
+
+The axes: `d` groups, `s` values of a shared sigma (one where there is none), `h` the cells of (mu, tau) as one axis,
+`theta` the nodes of theta. K[h, theta] = p(theta | mu, tau) is the population, L[d, s, theta] the likelihood. Two
+matrix products carry everything:
+
+    M[d, s, h] = sum_theta L[d, s, theta] K[h, theta],        the evidence of group d at (mu, tau, sigma),
+    R[d, s, theta] = sum_h W[s, h] / M[d, s, h] K[h, theta],  what the other groups say about theta_d,
+
+with W = p(mu, tau, sigma | t). A product is taken in linear space after a shift; where it underflows it is taken again
+as a log-sum-exp.
+"""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from jax.scipy.special import logsumexp
+
+__all__ = ["SAFE", "log_cavity", "log_evidence_of_groups", "log_product", "require_memory"]
+
+MEMORY_BUDGET = 4 * 2**30  # bytes that the tables of one fit may take together
+SAFE = 1e-200  # terms are at most 1, underflow loses less than 1e-300 a term: a sum above this has lost nothing
+
+
+def log_product(
+    log_x: Float[Array, "d s k"], y: Float[Array, "k n"]
+) -> tuple[Float[Array, "d s n"], Float[Array, "d s"]]:
+    """log sum_k exp(log_x) y by a matrix product after a shift by the largest log_x, and that shift."""
+    shift = jnp.max(log_x, axis=-1)
+    product = jnp.exp(log_x - shift[..., None]).reshape(-1, log_x.shape[-1]) @ y
+    return jnp.log(product).reshape(*log_x.shape[:-1], -1) + shift[..., None], shift
+
+
+def log_product_slowly(log_x: Float[Array, "d s k"], log_y: Float[Array, "k n"]) -> Float[Array, "d s n"]:
+    """The same as a log-sum-exp, one row of the result at a time: right where the product underflows."""
+    rows = log_x.reshape(-1, log_x.shape[-1])
+    result = jax.lax.map(lambda row: logsumexp(row[:, None] + log_y, axis=0), rows)
+    return result.reshape(*log_x.shape[:-1], -1)
+
+
+def log_evidence_of_groups(
+    log_likelihood: Float[Array, "d s theta"], population: Float[Array, "h theta"], log_population: Float[Array, "h theta"]
+) -> Float[Array, "d s h"]:
+    """log M[d, s, h] = log sum_theta exp(log_likelihood) population."""
+    log_m, shift = jax.jit(log_product)(log_likelihood, population.T)
+    poor = np.flatnonzero(np.asarray((log_m - shift[..., None]).min(axis=(1, 2))) < np.log(SAFE))
+    if len(poor):
+        log_m = log_m.at[poor].set(jax.jit(log_product_slowly)(log_likelihood[poor], log_population.T))
+    return log_m
+
+
+def log_cavity(
+    log_w: Float[Array, "s h"],
+    log_m: Float[Array, "d s h"],
+    log_population: Float[Array, "h theta"],
+) -> Float[Array, "d s theta"]:
+    """log R[d, s, theta] = log sum_h exp(log_w - log_m) K[h, theta], as a log-sum-exp."""
+    return jax.jit(log_product_slowly)(log_w - log_m, log_population)
+
+
+def require_memory(tables: Mapping[str, tuple[int, ...]], remedy: str) -> None:
+    """Refuse float64 tables of these shapes when together they exceed the budget, before any is made.
+
+    Raises
+    ------
+    MemoryError
+        With the number of cells of the largest table, the bytes, and the remedy.
+
+    >>> require_memory({"population": (10**4, 10**6)}, "Use fewer nodes.")
+    Traceback (most recent call last):
+    MemoryError: the grids need 74.5 GiB, more than the 4.0 GiB allowed: population has 10,000 x 1,000,000 cells.
+    Use fewer nodes.
+    """
+    sizes = {name: float(np.prod(np.array(shape, float))) * 8 for name, shape in tables.items()}
+    if (total := sum(sizes.values())) > MEMORY_BUDGET:
+        largest = max(sizes, key=sizes.__getitem__)
+        cells = " x ".join(f"{n:,}" for n in tables[largest])
+        raise MemoryError(
+            f"the grids need {total / 2**30:.1f} GiB, more than the {MEMORY_BUDGET / 2**30:.1f} GiB allowed: "
+            f"{largest} has {cells} cells. {remedy}"
+        )

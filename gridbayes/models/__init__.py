@@ -1,0 +1,1 @@
+"""Ready models: one file a model, its program and its public call."""

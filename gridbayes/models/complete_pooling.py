@@ -1,0 +1,56 @@
+"""Complete pooling: one theta for all groups."""
+
+from collections.abc import Mapping
+
+from gridbayes.models.fit import fit
+from gridbayes.models.pooling import pooling, theta_prior
+from gridbayes.posterior import Posterior
+from gridbayes.priors import Prior
+from gridbayes.program import Program
+
+__all__ = ["complete_pooling"]
+
+
+def complete_pooling(
+    data: object,
+    *,
+    sigma: object = None,
+    theta: Prior | object = None,
+    mu: object = None,
+    tau: float | None = None,
+    mu_scale: float | None = None,
+    shared_sigma: bool = False,
+    grids: Mapping[str, object] | None = None,
+    program: Program | str | None = None,
+    value: str | None = None,
+    group: object = None,
+    groups: object = None,
+) -> Posterior:
+    """The posterior of one theta ~ p(theta) for all groups, y_dj ~ N(theta, sigma).
+
+    Parameters
+    ----------
+    theta : its prior. `mu=m, tau=s` with numbers is short for `theta=Normal(m, s)`, `mu_scale=s` for
+        `theta=Normal(0, s)`, and a prior for `mu` is taken as the prior of theta: partial pooling at tau = 0. Left out:
+        Normal(mean, 2.5 sd) of the data, rounded; the summary's title states it.
+    data, sigma, shared_sigma, grids, program, value, group, groups : as in `partial_pooling`; grids of theta and sigma.
+
+    Returns
+    -------
+    Posterior of theta, and sigma where it is learned.
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As in `partial_pooling`.
+
+    >>> from gridbayes.priors import Normal
+    >>> post = complete_pooling([1, -15, 30], sigma=15, theta=Normal(0, 20))
+    >>> round(post.mean("theta"), 6), round(post.var("theta"), 6)
+    (4.491228, 63.157895)
+    """
+    model = pooling(
+        "complete", data, sigma=sigma, priors={"theta": theta_prior(theta, mu, tau, mu_scale)}, shared_sigma=shared_sigma,
+        grids=grids, program=program, value=value, group=group, groups=groups,
+    )  # fmt: skip
+    return fit(model)

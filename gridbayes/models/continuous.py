@@ -1,0 +1,2 @@
+def continuous(model): raise RuntimeError
+def place(model, missing): raise RuntimeError

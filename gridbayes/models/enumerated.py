@@ -1,0 +1,430 @@
+"""The discretised reading of the pooling family: every parameter on an explicit grid, enumerated exactly.
+
+What depends on data and grids alone (tables) is computed once for each data set and kept; what depends on the
+hyperpriors (an update) is one compiled call of the model's memo program with two matrix products between its memos.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import logsumexp
+from jaxtyping import Array, Float
+
+from gridbayes.accuracy import Accuracy
+from gridbayes.contraction import SAFE, log_evidence_of_groups, log_product, log_product_slowly, require_memory
+from gridbayes.grids import Grid
+from gridbayes.likelihoods import known_sigma, learned_sigma
+from gridbayes.models.pooling import Pooling
+from gridbayes.posterior import Posterior, checked_masses
+from gridbayes.program import Program, Slot
+from gridbayes.summaries import Marginal
+
+__all__ = ["enumerated"]
+
+KEPT = 8  # data sets whose tables are kept
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """What a data set says on the grids; d, s, h, theta as in contraction.py.
+
+    Parameters
+    ----------
+    log_likelihood : log L[d, s, theta].
+    log_m : log M[d, s, h].
+    log_m_total : sum over d of log M, with an axis for each shared parameter.
+    population, log_population : K[h, theta] = p(theta | shared parameters) and its log.
+    by_sigma : L[d, sigma, theta], shifted to a largest value of 1 for each (d, sigma), for groups with own sigma.
+    by_sigma_shift : its log shift (d, sigma).
+    """
+
+    log_likelihood: Float[Array, "d s theta"]
+    log_m: Float[Array, "d s h"]
+    log_m_total: Float[Array, "*shared"]
+    population: Float[Array, "h theta"]
+    log_population: Float[Array, "h theta"]
+    by_sigma: Float[Array, "d sigma theta"] | None
+    by_sigma_shift: Float[Array, "d sigma"] | None
+
+
+def enumerated(model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str] = frozenset()) -> Posterior:
+    """The posterior of `model` with every parameter on its grid.
+
+    Parameters
+    ----------
+    grids : one for each parameter.
+    placed : parameters whose grids were placed by the library: their priors are densities over more than the grid and
+        are not normalised over its nodes.
+    """
+    with jax.enable_x64(True):
+        return _Enumeration.of(model, grids, placed).posterior()
+
+
+@dataclass(frozen=True, eq=False)
+class _Enumeration:
+    """A pooling model fitted on grids: the masses of the shared parameters, and what answers further questions."""
+
+    model: Pooling
+    grids: Mapping[str, Grid]
+    placed: frozenset[str]
+    tables: Tables
+    result: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str]) -> "_Enumeration":
+        engine = _engine(model.program, _Structure.of(model), _sizes(model, grids))
+        tables = _kept_tables(model, grids, placed, engine)
+        slots = [*model.hyper, *([Slot("sigma", model.priors["sigma"])] if model.own_sigma else [])]
+        arguments = {
+            name: jnp.asarray(value, dtype=jnp.float64)
+            for slot in slots
+            for name, value in slot.arguments(grids[slot.name]).items()
+        }
+        explicit = {slot.name: jnp.asarray(float(slot.name not in placed)) for slot in slots}
+        result = {name: np.asarray(value) for name, value in engine.update(arguments, explicit, vars(tables)).items()}
+        return cls(model, grids, placed, tables, result)
+
+    @property
+    def title(self) -> str:
+        return self.model.title
+
+    def posterior(self) -> Posterior:
+        """The result as labelled marginals, each checked to be a distribution."""
+        marginals = {}
+        for axis, slot in enumerate(self.model.hyper):
+            others = tuple(i for i in range(len(self.model.hyper)) if i != axis)
+            marginals[slot.name] = self._marginals(slot.name, self.result["hyper"].sum(axis=others)[None])
+        for name, memo in (("theta", "effect"), ("sigma", "noise")):
+            if name in self.model.per_group:
+                marginals[name] = self._marginals(name, self.result[memo])
+        ordered = {name: marginals[name] for name in self.model.names}
+        log_evidence = float(self.result["log_evidence"])
+        return Posterior(
+            ordered, self.model.observations.groups, self.model.per_group, log_evidence, self.model.program, self
+        )
+
+    def _marginals(self, name: str, masses: np.ndarray) -> tuple[Marginal, ...]:
+        return tuple(Marginal(self.grids[name], row) for row in checked_masses(masses, name))
+
+    # --- what a Posterior asks for --------------------------------------------------------------------------------
+
+    def joint(
+        self, first: tuple[str, int | None], second: tuple[str, int | None]
+    ) -> tuple[Marginal, Marginal, np.ndarray]:
+        """p(first, second | t) for two shared parameters, or one shared and one of a group, or two of one group."""
+        masses = self._pair(first, second)
+        masses = checked_masses(masses / masses.sum(), f"{first[0]}, {second[0]}", axes=2)
+        grids = self.grids[first[0]], self.grids[second[0]]
+        return Marginal(grids[0], masses.sum(axis=1)), Marginal(grids[1], masses.sum(axis=0)), masses
+
+    def _pair(self, first: tuple[str, int | None], second: tuple[str, int | None]) -> np.ndarray:
+        shared = [slot.name for slot in self.model.hyper]
+        names, indices = zip(first, second, strict=True)
+        for name, index in (first, second):
+            if name in self.model.per_group and index is None:
+                raise ValueError(f"joint with {name} needs one group: pass group=.")
+        if all(name in shared for name in names):
+            others = tuple(i for i, name in enumerate(shared) if name not in names)
+            masses = self.result["hyper"].sum(axis=others)
+            return masses if shared.index(names[0]) < shared.index(names[1]) else masses.T
+        if names[0] in shared:
+            return self._shared_with_group(names[0], names[1], indices[1])
+        if names[1] in shared:
+            return self._shared_with_group(names[1], names[0], indices[0]).T
+        masses = self._theta_with_sigma(indices[0])
+        return masses if names[0] == "theta" else masses.T
+
+    def _shared_with_group(self, name: str, other: str, d: int) -> np.ndarray:
+        """p(shared, theta_d | t) or p(shared, sigma_d | t), other shared parameters summed out."""
+        lengths = [len(self.grids[slot.name]) for slot in self.model.hyper]
+        axis = [slot.name for slot in self.model.hyper].index(name)
+        with jax.enable_x64(True):
+            cells = jnp.exp(self._log_rest(d)) * self.tables.population[None]
+            if other == "theta":
+                table = cells * jnp.exp(self._log_own(d))[:, None, :]
+            else:
+                table = cells @ jnp.exp(self._log_by_sigma(d)).T
+        table = np.asarray(table)  # (s, h, other): s is the last shared axis where sigma is shared
+        table = np.moveaxis(table, 0, 1).reshape(*lengths, -1)
+        return table.sum(axis=tuple(i for i in range(len(lengths)) if i != axis))
+
+    def _theta_with_sigma(self, d: int) -> np.ndarray:
+        with jax.enable_x64(True):
+            cavity = logsumexp(self._log_rest(d)[0] + self.tables.log_population, axis=0)
+            log_joint = cavity[:, None] + self._log_by_sigma(d).T
+            return np.asarray(jnp.exp(log_joint - log_joint.max()))
+
+    def contrast(self, first: int, second: int) -> Marginal:
+        """theta_first - theta_second: independent given the shared parameters, so their pair is a matrix product."""
+        with jax.enable_x64(True):
+            one = self.tables.population[None] * jnp.exp(self._log_own(first))[:, None, :]
+            two = self.tables.population[None] * jnp.exp(self._log_own(second))[:, None, :]
+            weight = jnp.exp(self._log_rest(first)) / jnp.exp(self.tables.log_m[second] - self._top(second))[..., None]
+            pair = np.asarray(jnp.einsum("shi,shj->ij", one * weight, two))
+        return _difference(self.grids["theta"], pair / pair.sum())
+
+    def _top(self, d: int) -> Array:
+        return self.tables.log_likelihood[d].max()
+
+    def _log_own(self, d: int) -> Float[Array, "s theta"]:
+        """log L_d, shifted to a largest value of 0."""
+        return self.tables.log_likelihood[d] - self._top(d)
+
+    def _log_by_sigma(self, d: int) -> Float[Array, "sigma theta"]:
+        """log p(sigma) L_d(theta, sigma), shifted to a largest value of 0."""
+        own = jnp.log(self.tables.by_sigma[d]) + self.tables.by_sigma_shift[d][:, None]
+        own = own + jnp.asarray(self.result["log_prior_sigma"])[:, None]
+        return own - own.max()
+
+    def _log_rest(self, d: int) -> Float[Array, "s h 1"]:
+        """log W / M_d, with M_d on the scale of `_log_own`."""
+        log_w = _cells(jnp.log(jnp.asarray(self.result["hyper"])), self.model.shared_sigma)
+        return (log_w - self.tables.log_m[d] + self._top(d))[..., None]
+
+    def accuracy(self, posterior: Posterior) -> Accuracy:
+        """The price of the grids: the distance to the continuous model's posterior."""
+        from gridbayes.models.continuous import continuous  # the two readings know of each other only here
+
+        reference = continuous(self.model)
+        sources = {name: self._source(name, reference) for name in self.model.names}
+        worst = max(sources.values(), key=lambda source: source[0])[1]
+        found = {name: worst if own < 1e-4 else source for name, (own, source) in sources.items()}
+        return Accuracy.between(
+            posterior._rows(),
+            reference._rows(),
+            (posterior.log_evidence, reference.log_evidence),
+            {**found, "log_evidence": worst},
+            "use automatic grids",
+        )
+
+    def _source(self, name: str, reference: Posterior) -> tuple[float, str]:
+        """How much of a parameter's posterior its grid cuts off, and where; its spacing where nothing is cut."""
+        nodes = self.grids[name].nodes
+        below = max(float(marginal.cdf(nodes[0])) for marginal in reference.marginals[name])
+        above = max(1 - float(marginal.cdf(nodes[-1])) for marginal in reference.marginals[name])
+        cut, end = (below, nodes[0]) if below >= above else (above, nodes[-1])
+        if cut < 1e-4:
+            return 0.0, f"spacing of the {name} grid"
+        return cut, f"{name} cut at {end:g}, where {100 * cut:.2g}% of its posterior is beyond"
+
+
+def _difference(grid: Grid, pair: np.ndarray) -> Marginal:
+    """The distribution of x_i - x_j under the masses pair[i, j], on the distinct differences of the nodes."""
+    differences = (grid.nodes[:, None] - grid.nodes[None, :]).ravel()
+    finest = np.diff(grid.nodes).min()
+    keys, which = np.unique(np.round(differences / finest * 1e6), return_inverse=True)
+    masses = np.bincount(which, pair.ravel())
+    return Marginal(Grid(keys * finest / 1e6), checked_masses(masses, "difference"))
+
+
+# --- the compiled update ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Arguments:
+    """A slot without its values: only names, so that programs are compiled for names and shapes alone."""
+
+    name: str
+    tables: tuple[str, ...]
+    scalars: tuple[str, ...]
+
+    @classmethod
+    def of(cls, slot: Slot) -> "_Arguments":
+        return cls(slot.name, slot.tables, slot.scalars)
+
+
+@dataclass(frozen=True)
+class _Structure:
+    """What shapes an update beside the sizes: the shared parameters, a group's own sigma, whether groups differ."""
+
+    hyper: tuple[_Arguments, ...]
+    noise: _Arguments | None
+    effects: bool
+
+    @classmethod
+    def of(cls, model: Pooling) -> "_Structure":
+        noise = _Arguments.of(Slot("sigma", model.priors["sigma"])) if model.own_sigma else None
+        return cls(tuple(map(_Arguments.of, model.hyper)), noise, model.kind != "complete")
+
+
+def _sizes(model: Pooling, grids: Mapping[str, Grid]) -> tuple[tuple[str, int], ...]:
+    sizes = {name.capitalize(): len(grids[name]) for name in model.names}
+    return tuple(sorted({**sizes, "Group": len(model.observations)}.items()))
+
+
+@lru_cache(maxsize=32)
+def _engine(program: Program, structure: _Structure, sizes: tuple[tuple[str, int], ...]) -> SimpleNamespace:
+    """The memos of a program at these sizes, and the jitted update that calls them."""
+    memos = program.compile(**dict(sizes))
+    return SimpleNamespace(memos=memos, update=jax.jit(_update(memos, structure)))
+
+
+def _update(memos: SimpleNamespace, structure: _Structure) -> Callable:
+    shared_sigma = any(slot.name == "sigma" for slot in structure.hyper)
+
+    def update(arguments: dict, explicit: dict, tables: dict) -> dict:
+        log_w, result = _shared(memos, structure.hyper, arguments, explicit, tables["log_m_total"])
+        log_cells = _cells(log_w, shared_sigma)
+        # in complete pooling a cell is a value of theta
+        log_r = _cavity(log_cells, tables) if structure.effects else log_cells - tables["log_m"]
+        if structure.effects:
+            pick = slice(None) if shared_sigma else 0
+            result["effect"] = memos.effect(log_r[:, pick], tables["log_likelihood"][:, pick])
+        if structure.noise:
+            result |= _noise(memos, structure.noise, arguments, explicit, log_r[:, 0], tables)
+        return result
+
+    return update
+
+
+def _shared(memos, slots, arguments: dict, explicit: dict, log_m_total: Array) -> tuple[Array, dict]:
+    """log p(shared parameters | t), by the program, and log evidence, from the same prior masses and the same table."""
+    if not slots:
+        return jnp.zeros(()), {"log_evidence": log_m_total}
+    names = [slot.name for slot in slots]
+    tables = [arguments[name] for slot in slots for name in slot.tables]
+    scalars = [arguments[name] for slot in slots for name in slot.scalars]
+    masses = memos.hyper(*tables, log_m_total, *scalars)
+    log_joint, log_total = log_m_total, 0.0
+    for axis, slot in enumerate(slots):
+        log_prior = _log_prior(memos, slot, arguments)
+        log_joint = log_joint + log_prior.reshape([-1 if i == axis else 1 for i in range(len(names))])
+        log_total += explicit[slot.name] * logsumexp(log_prior)
+    return jnp.log(masses), {"hyper": masses, "log_evidence": logsumexp(log_joint) - log_total}
+
+
+def _log_prior(memos, slot: _Arguments, arguments: dict) -> Array:
+    """The log prior masses of a parameter's nodes, as the program states them."""
+    memo = getattr(memos, f"log_prior_{slot.name}")
+    return memo(*(arguments[name] for name in (*slot.tables, *slot.scalars)))
+
+
+def _noise(memos, slot: _Arguments, arguments: dict, explicit: dict, log_r: Array, tables: dict) -> dict:
+    """p(sigma_d | t): sum_theta R_d(theta) L_d(theta, sigma) for each sigma, handed to the program."""
+    shift = jnp.max(log_r, axis=-1, keepdims=True)
+    fit = jnp.einsum("dst,dt->ds", tables["by_sigma"], jnp.exp(log_r - shift))
+    log_fit = jnp.log(fit) + tables["by_sigma_shift"]
+    prior = [arguments[name] for name in slot.tables], [arguments[name] for name in slot.scalars]
+    return {"noise": memos.noise(*prior[0], log_fit, *prior[1]), "log_prior_sigma": _log_prior(memos, slot, arguments)}
+
+
+def _cavity(log_w: Float[Array, "s h"], tables: dict) -> Float[Array, "d s theta"]:
+    """log R[d, s, theta]; taken again as a log-sum-exp when prior and data are too far apart for a product."""
+    log_x = log_w - tables["log_m"]
+    log_r, shift = log_product(log_x, tables["population"])
+    own = tables["log_likelihood"]
+    kept = logsumexp(log_r - shift.max(axis=1)[:, None, None] + own - own.max(axis=(1, 2))[:, None, None], axis=(1, 2))
+    return jax.lax.cond(
+        jnp.all(kept > np.log(SAFE)),
+        lambda: log_r,
+        lambda: log_product_slowly(log_x, tables["log_population"]),
+    )
+
+
+def _cells(log_w: Float[Array, "*shared"], shared_sigma: bool) -> Float[Array, "s h"]:
+    """Masses of shared parameters as (s, h): a shared sigma, the last axis, first; one row where there is none."""
+    if shared_sigma:
+        return jnp.moveaxis(log_w, -1, 0).reshape(log_w.shape[-1], -1)
+    return log_w.reshape(1, -1)
+
+
+# --- tables -----------------------------------------------------------------------------------------------------
+
+_kept: OrderedDict[tuple, Tables] = OrderedDict()
+
+
+def _kept_tables(
+    model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], engine: SimpleNamespace
+) -> Tables:
+    """The tables of this data set on these grids, from the last few kept."""
+    key = (
+        model.observations.fingerprint,
+        model.kind,
+        model.shared_sigma,
+        model.program,
+        placed,
+        tuple((name, grid.nodes.tobytes(), grid.log_weight.tobytes()) for name, grid in sorted(grids.items())),
+        repr(model.priors["sigma"]) if model.own_sigma else "",
+        repr(model.priors["theta"]) if model.kind == "no" else "",
+    )
+    if key not in _kept:
+        _kept[key] = _tables(model, grids, placed, engine.memos)
+        if len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    _kept.move_to_end(key)
+    return _kept[key]
+
+
+def _tables(
+    model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], memos: SimpleNamespace
+) -> Tables:
+    lengths = {name: len(grid) for name, grid in grids.items()}
+    _require_memory(model, lengths)
+    own, by_sigma, shift = _likelihood_tables(model, grids, placed, memos)
+    shape = [lengths[slot.name] for slot in model.hyper]
+    if model.kind == "complete":
+        log_m, log_population = own, jnp.zeros((lengths["theta"], 0))
+    else:
+        log_population = _log_population(model, grids, placed, memos)
+        log_m = log_evidence_of_groups(own, jnp.exp(log_population), log_population)
+    total = log_m.sum(axis=0)
+    total = jnp.moveaxis(total, 0, -1) if model.shared_sigma else total[0]
+    return Tables(own, log_m, total.reshape(shape), jnp.exp(log_population), log_population, by_sigma, shift)
+
+
+def _likelihood_tables(
+    model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], memos: SimpleNamespace
+) -> tuple:
+    """log L[d, s, theta] (a group's own sigma summed out), and L[d, sigma, theta] with its shift where it is own."""
+    theta = grids["theta"].nodes
+    if "sigma" not in model.priors:
+        return jnp.asarray(known_sigma(model.observations).log_density(theta)), None, None
+    log_l = jnp.asarray(learned_sigma(model.observations, grids["sigma"].nodes).log_density(theta))
+    if model.shared_sigma:
+        return log_l, None, None
+    slot = Slot("sigma", model.priors["sigma"])
+    arguments = {name: jnp.asarray(value, dtype=jnp.float64) for name, value in slot.arguments(grids["sigma"]).items()}
+    log_prior = _log_prior(memos, _Arguments.of(slot), arguments)
+    log_prior = log_prior - (0.0 if "sigma" in placed else logsumexp(log_prior))
+    shift = log_l.max(axis=2)
+    own = logsumexp(log_prior[:, None] + log_l, axis=1, keepdims=True)
+    return own, jnp.exp(log_l - shift[..., None]), shift
+
+
+def _log_population(
+    model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], memos: SimpleNamespace
+) -> Float[Array, "h theta"]:
+    """log p(theta | shared parameters), normalised over the nodes of theta for each cell."""
+    if model.kind == "no":
+        slot = Slot("theta", model.priors["theta"])
+        values = {name: jnp.asarray(v, dtype=jnp.float64) for name, v in slot.arguments(grids["theta"]).items()}
+        log_k = _log_prior(memos, _Arguments.of(slot), values)[None, :]
+    else:
+        nodes = [jnp.asarray(grids[name].nodes) for name in ("mu", "tau", "theta")]
+        # at tau = 0 all mass is on the node next to mu, which is the limit of a tau far below the spacing
+        nodes[1] = jnp.maximum(nodes[1], 1e-6 * np.diff(grids["theta"].nodes).min())
+        log_k = memos.log_population(*nodes, jnp.asarray(grids["theta"].log_weight)).reshape(-1, len(nodes[2]))
+    if model.kind == "no" and "theta" in placed:
+        return log_k
+    return log_k - logsumexp(log_k, axis=1, keepdims=True)
+
+
+def _require_memory(model: Pooling, lengths: Mapping[str, int]) -> None:
+    groups, theta = len(model.observations), lengths["theta"]
+    sigma = lengths.get("sigma", 1)
+    cells = lengths.get("mu", 1) * lengths.get("tau", 1)
+    s = sigma if model.shared_sigma else 1
+    require_memory(
+        {
+            "population, mu x tau x theta": (2, cells, theta),
+            "evidence, group x sigma x mu x tau": (2, groups, s, cells),
+            "likelihood, group x sigma x theta": (2, groups, sigma, theta),
+        },
+        "Pass coarser grids, or leave grids out: automatic grids need far fewer cells.",
+    )

@@ -1,0 +1,71 @@
+"""Partial pooling: groups that differ, and how much they do is learned."""
+
+from collections.abc import Mapping
+
+from gridbayes.models.fit import fit
+from gridbayes.models.pooling import pooling, prior_or_scale
+from gridbayes.posterior import Posterior
+from gridbayes.priors import HalfCauchy, Normal, Prior
+from gridbayes.program import Program
+
+__all__ = ["partial_pooling"]
+
+
+def partial_pooling(
+    data: object,
+    *,
+    sigma: object = None,
+    mu: Prior | object = None,
+    tau: Prior | object = None,
+    mu_scale: float | None = None,
+    tau_scale: float | None = None,
+    shared_sigma: bool = False,
+    grids: Mapping[str, object] | None = None,
+    program: Program | str | None = None,
+    value: str | None = None,
+    group: object = None,
+    groups: object = None,
+) -> Posterior:
+    """The posterior of mu ~ p(mu), tau ~ p(tau), theta_d ~ N(mu, tau), y_dj ~ N(theta_d, sigma).
+
+    Parameters
+    ----------
+    data : values by group: a dict of lists, a 2-D array padded with NaN, a list (one value a group), values with
+        `group=` labels, or a table with column names in `value=` and `group=`. Missing values are missing observations.
+    sigma : known standard deviation: a number, one a group, one a row (in the shape of the data), or a column's name;
+        or a prior, to learn one a group, or one for all with `shared_sigma=True`. In the unit of the data.
+    mu, tau : priors; any object with `logpdf` will do. `mu_scale` and `tau_scale` are short for
+        `mu=Normal(0, mu_scale)` and `tau=HalfCauchy(tau_scale)`. Left out: Normal(mean, 2.5 sd) and HalfCauchy(sd) of
+        the data, rounded; the summary's title states them.
+    grids : explicit grids for mu, tau, theta (and sigma where it is learned): the discretised model, exactly. Those
+        left out are placed automatically; with none given, the continuous model by quadrature.
+    program : memo text to run in place of the model's own, on explicit grids.
+    value, group, groups : column names or labels; see `gridbayes.observe`.
+
+    Returns
+    -------
+    Posterior of mu, tau, theta by group, and sigma where it is learned.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, the rule, the value and the remedy.
+    MemoryError
+        Before any table is made, when explicit grids are too large.
+
+    Source: Gelman et al., Bayesian Data Analysis, 3rd ed., section 5.4 (the eight schools).
+
+    >>> effects, errors = [28, 8, -3, 7, -1, 1, 18, 12], [15, 10, 16, 11, 9, 11, 10, 18]
+    >>> post = partial_pooling(effects, sigma=errors, groups=list("ABCDEFGH"), mu=Normal(0, 5), tau=HalfCauchy(5))
+    >>> round(post.mean("tau"), 6), round(post.log_evidence, 6)
+    (3.597705, -31.311347)
+    """
+    priors = {
+        "mu": prior_or_scale("mu", mu, mu_scale, lambda scale: Normal(0.0, scale)),
+        "tau": prior_or_scale("tau", tau, tau_scale, HalfCauchy),
+    }
+    model = pooling(
+        "partial", data, sigma=sigma, priors=priors, shared_sigma=shared_sigma, grids=grids, program=program,
+        value=value, group=group, groups=groups,
+    )  # fmt: skip
+    return fit(model)

@@ -1,0 +1,252 @@
+"""The pooling family: what its three models share, and how each is stated.
+
+    complete   theta ~ p(theta),                                          y_dj ~ N(theta, sigma)
+    no         theta_d ~ p(theta),                                        y_dj ~ N(theta_d, sigma)
+    partial    mu ~ p(mu), tau ~ p(tau), theta_d ~ N(mu, tau),            y_dj ~ N(theta_d, sigma)
+
+sigma is known (a number, one a group or one a row), learned by each group (sigma_d ~ p(sigma)), or learned and shared.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from gridbayes.grids import Grid, as_grid
+from gridbayes.observations import Observations, observe
+from gridbayes.priors import HalfCauchy, Normal, Prior, as_prior, as_scale_prior
+from gridbayes.program import Program, Slot, signature
+
+__all__ = ["Pooling", "pooling", "prior_or_scale", "theta_prior"]
+
+Kind = Literal["complete", "no", "partial"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pooling:
+    """A pooling model with its data: what there is to fit.
+
+    Parameters
+    ----------
+    kind : how groups share.
+    observations : the rows by group.
+    priors : of mu and tau (partial) or theta (complete, no), and of sigma where it is learned.
+    shared_sigma : one learned sigma for all groups, instead of one a group.
+    grids : explicit grids by parameter; parameters without one are placed automatically.
+    text : a program to run instead of the model's own.
+    """
+
+    kind: Kind
+    observations: Observations
+    priors: Mapping[str, Prior]
+    shared_sigma: bool = False
+    grids: Mapping[str, Grid] = field(default_factory=dict)
+    text: Program | None = None
+
+    @property
+    def title(self) -> str:
+        """One line: the model, its priors, its groups."""
+        priors = ", ".join(f"{name} ~ {prior!r}" for name, prior in self.priors.items())
+        sigma = "sigma known" if "sigma" not in self.priors else "sigma shared" if self.shared_sigma else "sigma by group"
+        groups = len(self.observations)
+        return f"{self.kind} pooling of {groups} group{'s' * (groups != 1)}, {priors}, {sigma}"
+
+    @property
+    def own_sigma(self) -> bool:
+        """Whether each group learns a sigma of its own."""
+        return "sigma" in self.priors and not self.shared_sigma
+
+    @property
+    def hyper(self) -> tuple[Slot, ...]:
+        """The parameters that all groups share, as slots of the program, in the order of its axes."""
+        names = {"complete": ("theta",), "no": (), "partial": ("mu", "tau")}[self.kind]
+        return tuple(Slot(name, self.priors[name]) for name in (*names, *(("sigma",) if self.shared_sigma else ())))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All parameters, in the order of reports."""
+        shared = ("mu", "tau") if self.kind == "partial" else ()
+        return (*shared, "theta", *(("sigma",) if "sigma" in self.priors else ()))
+
+    @property
+    def per_group(self) -> frozenset[str]:
+        """The parameters of which each group has its own."""
+        theta = () if self.kind == "complete" else ("theta",)
+        return frozenset((*theta, *(("sigma",) if self.own_sigma else ())))
+
+    @cached_property
+    def program(self) -> Program:
+        """The memos of this model, as text."""
+        return self.text or Program("\n".join(self._memos()))
+
+    def _memos(self) -> list[str]:
+        memos = [slot.memo for slot in self.hyper]
+        if self.hyper:
+            memos.append(_hyper_memo(self.hyper))
+        if self.kind == "no":
+            memos.append(Slot("theta", self.priors["theta"]).memo)
+        if self.kind == "partial":
+            memos.append(POPULATION)
+        if self.kind != "complete":
+            memos.append(_effect_memo(self.shared_sigma))
+        if self.own_sigma:
+            slot = Slot("sigma", self.priors["sigma"])
+            memos += [slot.memo, _noise_memo(slot)]
+        return memos
+
+
+POPULATION = """\
+@memo
+def log_population[_mu: Mu, _tau: Tau, _theta: Theta](
+        mu_nodes: ..., tau_nodes: ..., theta_nodes: ..., theta_log_weight: ...):
+    return (normal_lpdf(at(theta_nodes, _theta), at(mu_nodes, _mu), at(tau_nodes, _tau))
+            + at(theta_log_weight, _theta))
+"""
+
+
+def _hyper_memo(slots: tuple[Slot, ...]) -> str:
+    """p(shared parameters | t): the prior times the evidence of all groups at each cell."""
+    names = [slot.name for slot in slots]
+    tables = [table for slot in slots for table in slot.tables]
+    scalars = [scalar for slot in slots for scalar in slot.scalars]
+    axes = ", ".join(f"_{slot.name}: {slot.domain}" for slot in slots)
+    choices = ", ".join(f"{slot.name} in {slot.domain}" for slot in slots)
+    terms = "\n        + ".join([*(slot.call for slot in slots), f"at(log_likelihood, {', '.join(names)})"])
+    query = ", ".join(f"nature.{name} == _{name}" for name in names)
+    return (
+        f"@memo\ndef hyper[{axes}](\n        {signature([*tables, 'log_likelihood'], scalars)}):\n"
+        f"    nature: chooses({choices}, wpp=exp(\n        {terms}))\n"
+        f"    return Pr[{query}]\n"
+    )
+
+
+def _effect_memo(shared_sigma: bool) -> str:
+    """p(theta_d | t): what the other groups say times what group d says, each row used once."""
+    choices, cell = ("sigma in Sigma, ", "_d, sigma, theta") if shared_sigma else ("", "_d, theta")
+    return (
+        "@memo\ndef effect[_d: Group, _theta: Theta](log_cavity: ..., log_likelihood: ...):\n"
+        "    nature: knows(_d)\n"
+        f"    nature: chooses({choices}theta in Theta, wpp=exp(\n"
+        f"        at(log_cavity, {cell}) + at(log_likelihood, {cell})))\n"
+        "    return Pr[nature.theta == _theta]\n"
+    )
+
+
+def _noise_memo(slot: Slot) -> str:
+    """p(sigma_d | t): its prior times the evidence of group d given sigma_d and the other groups."""
+    return (
+        f"@memo\ndef noise[_d: Group, _sigma: Sigma](\n"
+        f"        {signature([*slot.tables, 'log_likelihood'], slot.scalars)}):\n"
+        "    nature: knows(_d)\n"
+        "    nature: chooses(sigma in Sigma, wpp=exp(\n"
+        f"        {slot.call} + at(log_likelihood, _d, sigma)))\n"
+        "    return Pr[nature.sigma == _sigma]\n"
+    )
+
+
+# --- from a call's arguments to a model -------------------------------------------------------------------------
+
+
+def pooling(
+    kind: Kind,
+    data: object,
+    *,
+    sigma: object,
+    priors: Mapping[str, object],
+    shared_sigma: bool,
+    grids: Mapping[str, object] | None,
+    program: Program | str | None,
+    value: str | None,
+    group: object,
+    groups: object,
+) -> Pooling:
+    """The model that a public call asks for, with every argument checked at this door."""
+    learned = hasattr(sigma, "logpdf")
+    if sigma is None:
+        raise TypeError(
+            "sigma is missing. Pass a number, standard errors (one a group or one a row), or a prior to learn it: "
+            "sigma=gridbayes.HalfCauchy(5)."
+        )
+    if shared_sigma and not learned:
+        raise ValueError("shared_sigma=True needs a prior for sigma; sigma is known here. Leave shared_sigma out.")
+    observations = observe(data, sigma=None if learned else sigma, value=value, group=group, groups=groups)
+    checked = {name: _prior(name, prior, observations) for name, prior in priors.items()}
+    if learned:
+        checked["sigma"] = as_scale_prior(sigma, "sigma")
+    text = Program(program) if isinstance(program, str) else program
+    model = Pooling(kind, observations, checked, shared_sigma, _grids(grids, kind, learned), text)
+    if text is not None and not set(model.names) <= set(model.grids):
+        missing = ", ".join(name for name in model.names if name not in model.grids)
+        raise ValueError(f"a program of your own is enumerated on explicit grids; pass grids for {missing}.")
+    return model
+
+
+def _prior(name: str, prior: object, observations: Observations) -> Prior:
+    if prior is None:
+        return _default_prior(name, observations)
+    return as_scale_prior(prior, name) if name == "tau" else as_prior(prior, name)
+
+
+def _default_prior(name: str, observations: Observations) -> Prior:
+    """Weakly informative, on the data's own scale: Normal(mean, 2.5 sd) for locations, HalfCauchy(sd) for tau.
+
+    As in rstanarm (Goodrich et al., "Prior distributions for rstanarm models"); the summary's title states it.
+    """
+    values = observations.values
+    centre, spread = float(values.mean()), float(values.std())
+    if spread == 0:
+        spread = float(np.mean(observations.errors)) if observations.errors is not None else max(abs(centre), 1.0)
+    return HalfCauchy(_rounded(spread)) if name == "tau" else Normal(_rounded(centre, spread), _rounded(2.5 * spread))
+
+
+def _rounded(value: float, unit: float | None = None) -> float:
+    """`value` to two significant digits (of `unit`): a default prior that a reader can write down."""
+    digits = 1 - int(np.floor(np.log10(abs(unit or value))))
+    return float(round(value, digits))
+
+
+def _grids(grids: Mapping[str, object] | None, kind: Kind, learned: bool) -> dict[str, Grid]:
+    if grids is None:
+        return {}
+    if not isinstance(grids, Mapping):
+        raise TypeError(f'grids must be a dict by parameter, like {{"tau": gridbayes.linspace(1, 30, 100)}}; got {grids!r}.')
+    known = (("mu", "tau") if kind == "partial" else ()) + ("theta",) + (("sigma",) if learned else ())
+    checked = {}
+    for name, value in grids.items():
+        if name not in known:
+            raise ValueError(f"grids names {name!r}; {kind} pooling has the parameters {', '.join(known)}.")
+        checked[name] = as_grid(value, name)
+    for name, lowest in (("tau", 0.0), ("sigma", np.finfo(float).tiny)):
+        if name in checked and checked[name].nodes[0] < lowest:
+            rule = "not be negative" if name == "tau" else "be positive"
+            raise ValueError(
+                f'grids["{name}"]: a standard deviation must {rule}; the first node is {checked[name].nodes[0]:g}. '
+                f"Start the grid above 0."
+            )
+    return checked
+
+
+def prior_or_scale(name: str, prior: object, scale: float | None, short: Callable[[float], Prior]) -> object:
+    """The prior given in full, or by its scale alone; both is an error."""
+    if scale is None:
+        return prior
+    if prior is not None:
+        raise TypeError(f"{name} and {name}_scale both state the prior of {name}; pass one of them.")
+    return short(scale)
+
+
+def theta_prior(theta: object, mu: object, tau: float | None, mu_scale: float | None) -> object:
+    """The prior of theta from whichever of its short forms a call used."""
+    if theta is not None:
+        if mu is not None or tau is not None or mu_scale is not None:
+            raise TypeError("theta states its own prior; leave out mu, tau and mu_scale.")
+        return theta
+    if isinstance(mu, Prior) or hasattr(mu, "logpdf"):
+        if tau is not None or mu_scale is not None:
+            raise TypeError("a prior for mu is the whole prior of theta here; leave out tau and mu_scale.")
+        return mu
+    if tau is not None:
+        return Normal(0.0 if mu is None else mu, tau)
+    return prior_or_scale("mu", mu, mu_scale, lambda scale: Normal(0.0, scale))

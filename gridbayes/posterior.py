@@ -1,0 +1,347 @@
+"""Posterior: what is known about every parameter, as labelled masses that answer questions."""
+
+import html
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from gridbayes.accuracy import Accuracy
+from gridbayes.grids import Grid
+from gridbayes.program import Program
+from gridbayes.summaries import Marginal, checked_probability
+
+if TYPE_CHECKING:  # xarray and pandas are loaded by the first labelled result: importing gridbayes loads neither
+    import pandas as pd
+    import xarray as xr
+
+__all__ = ["FittedModel", "Posterior", "PosteriorError", "checked_masses"]
+
+PROB = 0.89  # the probability of an interval unless the caller names another; it stands in every column name
+
+
+class PosteriorError(ArithmeticError):
+    """A program returned masses that are not a distribution: not finite, negative, or not summing to 1."""
+
+
+class FittedModel(Protocol):
+    """What a Posterior asks of the model that made it."""
+
+    @property
+    def title(self) -> str: ...
+
+    def joint(self, first: tuple[str, int | None], second: tuple[str, int | None]) -> tuple[Marginal, Marginal, np.ndarray]:
+        """p(first, second | t) as masses, with the grids of both; a parameter is a name and a group's index."""
+        ...
+
+    def contrast(self, first: int, second: int) -> Marginal:
+        """The distribution of theta_first - theta_second."""
+        ...
+
+    def accuracy(self, posterior: "Posterior") -> Accuracy:
+        """The error of each reported quantity against the continuous model."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """p(parameters | data), one marginal for each parameter and group, and the log evidence.
+
+    Parameters
+    ----------
+    marginals : parameter name to its marginals: one, or for `per_group` parameters one a group.
+    groups : labels of the groups.
+    per_group : names of the parameters that each group has its own of.
+    log_evidence : log p(data), natural log.
+    program : the memo text that ran.
+    model : the fitted model, which answers what needs more than marginals.
+    """
+
+    marginals: Mapping[str, tuple[Marginal, ...]]
+    groups: tuple[Hashable, ...]
+    per_group: frozenset[str]
+    log_evidence: float
+    program: Program
+    model: FittedModel = field(repr=False)
+
+    # --- numbers ------------------------------------------------------------------------------------------------
+
+    def mean(self, name: str | None = None, group: Hashable = None) -> "float | xr.DataArray":
+        """E[parameter | t]: a number, or (group,) for a parameter of every group, in the unit of the data.
+
+        `name` may be left out when there is one parameter only. ValueError for a name or group that is not there.
+        """
+        return self._each(name, group, lambda marginal: marginal.mean)
+
+    def sd(self, name: str | None = None, group: Hashable = None) -> "float | xr.DataArray":
+        """The posterior standard deviation: a number, or (group,)."""
+        return self._each(name, group, lambda marginal: marginal.sd)
+
+    def var(self, name: str | None = None, group: Hashable = None) -> "float | xr.DataArray":
+        """The posterior variance: a number, or (group,)."""
+        return self._each(name, group, lambda marginal: marginal.var)
+
+    def quantile(self, name: str | float | list[float] | None = None, q: object = None, group: Hashable = None):
+        """The q-quantiles: a number for a number `q`, or with the axis `quantile`; (group, quantile) by group.
+
+        On points a quantile is a node: the smallest whose cumulative probability reaches q. On automatic grids the
+        continuous distribution function is inverted.
+        """
+        if q is None:
+            name, q = None, name
+        if q is None or isinstance(q, str):
+            raise TypeError("quantile needs probabilities: post.quantile('mu', [0.05, 0.5, 0.95]).")
+        q = checked_probability(q, "q")
+        coordinate = {"quantile": q} if q.ndim else {}
+        return self._each(name, group, lambda marginal: marginal.quantile(q), coordinate)
+
+    def eti(self, name: str | float | None = None, prob: float = PROB, group: Hashable = None) -> "xr.DataArray":
+        """The equal-tailed interval of probability `prob`: (bound,), or (group, bound), bounds `lower` and `upper`."""
+        return self._interval("eti", name, prob, group)
+
+    def hdi(self, name: str | float | None = None, prob: float = PROB, group: Hashable = None) -> "xr.DataArray":
+        """The shortest interval of probability `prob`: (bound,), or (group, bound)."""
+        return self._interval("hdi", name, prob, group)
+
+    def probability(
+        self, name: str | None = None, above: float | None = None, below: float | None = None, group: Hashable = None
+    ) -> "float | xr.DataArray":
+        """p(above < parameter < below | t): a number, or (group,). Either bound may be left out."""
+        return self._each(name, group, lambda marginal: marginal.probability(above, below))
+
+    # --- distributions ------------------------------------------------------------------------------------------
+
+    def marginal(self, name: str | None = None, group: Hashable = None) -> "xr.DataArray":
+        """p(parameter | t) as masses that sum to 1, on its nodes: (name,), or (group, name) for all groups at once.
+
+        Where groups have grids of their own the second axis is `node`, its coordinate (group, node); short grids are
+        filled up with their last node at mass 0. The coordinate `weight` turns masses into densities.
+        """
+        import xarray as xr
+
+        name, found = self._find(name, group)
+        if name not in self.per_group or group is not None:
+            return _mass_array(name, found[0])
+        if all(marginal.grid is found[0].grid for marginal in found):
+            masses = np.stack([marginal.masses for marginal in found])
+            grid = found[0].grid
+            coordinates = {"group": list(self.groups), name: grid.nodes, **_weight(grid, (name,))}
+            return xr.DataArray(masses, dims=("group", name), coords=coordinates, name=f"p_{name}")
+        return _ragged_array(name, found, self.groups)
+
+    def joint(self, first: str, second: str, group: Hashable = None) -> "xr.DataArray":
+        """p(first, second | t) as masses that sum to 1: (first, second). A per-group parameter needs `group`.
+
+        ValueError where the model has no such pair.
+        """
+        import xarray as xr
+
+        pair = [self._address(name, group if name in self.per_group else None) for name in (first, second)]
+        if group is not None and not {first, second} & self.per_group:
+            raise ValueError(f"{first} and {second} are shared by all groups; leave out group={group!r}.")
+        if first == second:
+            raise ValueError(f"joint needs two different parameters; got {first} twice. Use contrast for two groups.")
+        one, two, masses = self.model.joint(*pair)
+        coordinates = {first: one.grid.nodes, second: two.grid.nodes}
+        return xr.DataArray(masses, dims=(first, second), coords=coordinates, name=f"p_{first}_{second}")
+
+    def contrast(self, first: Hashable, second: Hashable) -> "Posterior":
+        """The exact posterior of theta[first] - theta[second], as a Posterior of one parameter, `difference`.
+
+        The two are independent given the other parameters, not marginally: their common dependence is kept.
+        """
+        if "theta" not in self.per_group:
+            raise ValueError(f"contrast needs a theta for every group; {self.model.title} has one for all.")
+        indices = [self._group_index(label) for label in (first, second)]
+        if indices[0] == indices[1]:
+            raise ValueError(f"contrast needs two different groups; got {first!r} twice.")
+        marginal = self.model.contrast(*indices)
+        title = f"{first} - {second} in {self.model.title}"
+        return Posterior(
+            {"difference": (marginal,)}, (), frozenset(), self.log_evidence, self.program, _Derived(title, self)
+        )
+
+    # --- reports ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """The error of each reported quantity against the continuous model, and where it comes from."""
+        return self.model.accuracy(self)
+
+    @property
+    def grids(self) -> "dict[str, Grid | dict[Hashable, Grid]]":
+        """The grid of each parameter; by group where groups have grids of their own."""
+        return {
+            name: marginals[0].grid
+            if all(marginal.grid is marginals[0].grid for marginal in marginals)
+            else {label: marginal.grid for label, marginal in zip(self.groups, marginals, strict=True)}
+            for name, marginals in self.marginals.items()
+        }
+
+    def summary(self, prob: float = PROB, kind: str = "eti") -> "pd.DataFrame":
+        """A table of mean, sd, interval and error, a row a parameter and group; it prints evidence and accuracy.
+
+        `kind` is `eti` or `hdi`. The column `error` is the stated error of the mean in units of the row's sd.
+        """
+        if kind not in ("eti", "hdi"):
+            raise ValueError(f"kind must be 'eti' or 'hdi'; kind is {kind!r}.")
+        checked_probability(prob, "prob")
+        from gridbayes.table import Summary
+
+        low, high = (f"{kind}{100 * prob:g}_{side}" for side in ("lb", "ub"))
+        errors = self.accuracy.of_means
+        rows = {}
+        for label, marginal in self._rows():
+            bounds = getattr(marginal, kind)(prob)
+            rows[label] = [marginal.mean, marginal.sd, bounds[0], bounds[1], errors.get(label, np.nan)]
+        footer = f"log evidence {self.log_evidence:.6f}\n{self.accuracy}"
+        return Summary.of(rows, ["mean", "sd", low, high, "error"], self.model.title, footer)
+
+    def to_xarray(self) -> "xr.Dataset":
+        """All marginals as masses, `p_mu` and so on, with log evidence and title as attributes."""
+        import xarray as xr
+
+        arrays = {}
+        for name in self.marginals:
+            array = self.marginal(name)
+            arrays[f"p_{name}"] = array.rename({axis: f"{name}_{axis}" for axis in ("node", "weight") if axis in (*array.dims, *array.coords)})  # fmt: skip
+        attributes = {"model": self.model.title, "log_evidence": self.log_evidence, "program": str(self.program)}
+        return xr.Dataset(arrays, attrs=attributes)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """All marginals in long form: columns parameter, group, value, weight, mass; a row a node."""
+        import pandas as pd
+
+        parts = [
+            pd.DataFrame(
+                {"parameter": name, "group": label, "value": marginal.grid.nodes, "mass": marginal.masses,
+                 "weight": np.exp(marginal.grid.log_weight)}
+            )
+            for name, marginals in self.marginals.items()
+            for label, marginal in zip(self._labels(name), marginals, strict=True)
+        ]  # fmt: skip
+        return pd.concat(parts, ignore_index=True)
+
+    def __repr__(self) -> str:
+        names = ", ".join(
+            f"{name} for each of {len(self.groups)} groups" if name in self.per_group else name for name in self.marginals
+        )
+        return f"Posterior({self.model.title}; {names}; log evidence {self.log_evidence:.4f})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>{self.summary()._repr_html_()}"
+
+    # --- finding things -----------------------------------------------------------------------------------------
+
+    def _labels(self, name: str) -> tuple[Hashable, ...]:
+        return self.groups if name in self.per_group else (None,)
+
+    def _rows(self) -> list[tuple[str, Marginal]]:
+        return [
+            (name if label is None else f"{name}[{label}]", marginal)
+            for name, marginals in self.marginals.items()
+            for label, marginal in zip(self._labels(name), marginals, strict=True)
+        ]
+
+    def _address(self, name: str | None, group: Hashable) -> tuple[str, int | None]:
+        if name is None and len(self.marginals) == 1:
+            name = next(iter(self.marginals))
+        if name not in self.marginals:
+            raise ValueError(f"no parameter {name!r} in {self.model.title}; it has {', '.join(self.marginals)}.")
+        if name not in self.per_group:
+            if group is not None:
+                raise ValueError(f"{name} is one for all groups in {self.model.title}; leave out group={group!r}.")
+            return name, None
+        return name, None if group is None else self._group_index(group)
+
+    def _group_index(self, label: Hashable) -> int:
+        try:
+            return self.groups.index(label)
+        except ValueError:
+            known = ", ".join(map(repr, self.groups[:8])) + (", ..." if len(self.groups) > 8 else "")
+            raise ValueError(f"no group {label!r} in the data; the groups are {known}.") from None
+
+    def _find(self, name: str | None, group: Hashable) -> tuple[str, tuple[Marginal, ...]]:
+        name, index = self._address(name, group)
+        return name, self.marginals[name] if index is None else (self.marginals[name][index],)
+
+    def _each(self, name, group, statistic, coordinate: Mapping = {}):  # noqa: B006 (never written to)
+        """`statistic` of one marginal as it is, of every group's as an array with the axis `group`."""
+        import xarray as xr
+
+        name, found = self._find(name, group)
+        if name not in self.per_group or group is not None:
+            value = statistic(found[0])
+            return xr.DataArray(value, coords=coordinate, dims=tuple(coordinate), name=name) if coordinate else float(value)
+        values = np.stack([statistic(marginal) for marginal in found])
+        coordinates = {"group": list(self.groups), **coordinate}
+        return xr.DataArray(values, coords=coordinates, dims=("group", *coordinate), name=name)
+
+    def _interval(self, kind: str, name, prob, group) -> "xr.DataArray":
+        if isinstance(name, (int, float)):
+            name, prob = None, name
+        result = self._each(
+            name, group, lambda marginal: getattr(marginal, kind)(prob), {"bound": ["lower", "upper"]}
+        )
+        return result.assign_attrs(ci_kind=kind, ci_prob=float(prob))
+
+
+@dataclass(frozen=True)
+class _Derived:
+    """The model of a quantity computed from another posterior."""
+
+    title: str
+    source: Posterior
+
+    def joint(self, first, second):
+        raise ValueError(f"{self.title} is one number and has no joint; take it from the posterior it came from.")
+
+    def contrast(self, first, second):
+        raise ValueError(f"{self.title} is one number and has no contrast.")
+
+    def accuracy(self, posterior: Posterior) -> Accuracy:
+        return Accuracy.inherited(posterior._rows(), self.source.accuracy)
+
+
+def checked_masses(masses: np.ndarray, what: str, axes: int = 1) -> np.ndarray:
+    """`masses` if they are finite, not negative, and sum to 1 over their last `axes`; PosteriorError otherwise."""
+    masses = np.asarray(masses)
+    total = masses.sum(axis=tuple(range(-axes, 0)))
+    if not np.isfinite(masses).all():
+        raise PosteriorError(f"p({what} | t) is not finite. A table of the program holds NaN or +inf.")
+    if masses.min() < 0 or np.abs(total - 1).max() > 1e-9:
+        raise PosteriorError(
+            f"p({what} | t) sums to {float(np.ravel(total)[np.argmax(np.abs(total - 1))])} instead of 1, its least mass is "
+            f"{masses.min()}. The prior and the data exclude one another on these grids; widen the grids."
+        )
+    return masses
+
+
+def _mass_array(name: str, marginal: Marginal) -> "xr.DataArray":
+    import xarray as xr
+
+    coordinates = {name: marginal.grid.nodes, **_weight(marginal.grid, (name,))}
+    return xr.DataArray(marginal.masses, dims=(name,), coords=coordinates, name=f"p_{name}")
+
+
+def _weight(grid: Grid, dims: tuple[str, ...]) -> dict[str, object]:
+    return {} if grid.weights is None else {"weight": (dims, grid.weights)}
+
+
+def _ragged_array(name: str, marginals: tuple[Marginal, ...], groups: tuple[Hashable, ...]) -> "xr.DataArray":
+    import xarray as xr
+
+    length = max(len(marginal.grid) for marginal in marginals)
+
+    def filled(rows: list[np.ndarray], mode: str) -> np.ndarray:
+        return np.stack([np.pad(row, (0, length - len(row)), mode=mode) for row in rows])
+
+    coordinates = {
+        "group": list(groups),
+        name: (("group", "node"), filled([m.grid.nodes for m in marginals], "edge")),
+        "weight": (("group", "node"), filled([np.exp(m.grid.log_weight) for m in marginals], "edge")),
+    }
+    masses = filled([m.masses for m in marginals], "constant")
+    return xr.DataArray(masses, dims=("group", "node"), coords=coordinates, name=f"p_{name}")

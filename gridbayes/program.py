@@ -1,0 +1,134 @@
+"""Programs: memo source, compiled over grids whose sizes are known only at run time.
+
+The one file that imports memo. A program's source names its domains (`Mu`, `Tau`, ...) and its log densities
+(`normal_lpdf`, ...); domains are index ranges and the nodes are arrays that the program receives, so that a program is
+compiled once for each combination of sizes, never for values.
+"""
+
+import hashlib
+import linecache
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from types import SimpleNamespace
+
+import numpy as np
+
+from gridbayes.grids import Grid
+from gridbayes.priors import LPDFS, Prior
+
+__all__ = ["Program", "Slot", "signature"]
+
+
+@dataclass(frozen=True)
+class Program:
+    """The text of one or more memos. `print(program)` shows exactly what runs.
+
+    >>> coin = Program('''
+    ... @memo
+    ... def coin[_p: P](p_nodes: ..., k, n):
+    ...     nature: chooses(p in P, wpp=exp(binomial_kernel(at(p_nodes, p), k, n)))
+    ...     return Pr[nature.p == _p]
+    ... ''')
+    >>> "chooses" in str(coin)
+    True
+    """
+
+    source: str
+
+    def __str__(self) -> str:
+        return self.source
+
+    def __repr__(self) -> str:
+        return self.source
+
+    def compile(self, **sizes: int) -> SimpleNamespace:
+        """The memos by name, over domains of these sizes, as functions of JAX arrays and scalars.
+
+        Raises
+        ------
+        memo's own error, with its line and caret, when the text is not a legal memo.
+        """
+        return _compiled(self.source, tuple(sorted(sizes.items())))
+
+
+@lru_cache(maxsize=64)  # a compiled model holds about a megabyte
+def _compiled(source: str, sizes: tuple[tuple[str, int], ...]) -> SimpleNamespace:
+    domains = {name: range(size) for name, size in sizes}
+    namespace: dict[str, object] = {"__name__": "gridbayes.compiled", **_vocabulary(), **domains}
+    before = set(namespace)
+    filename = f"<memo program {hashlib.sha256(repr((source, sizes)).encode()).hexdigest()[:12]}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    exec(compile(source, filename, "exec"), namespace)
+    return SimpleNamespace(**{name: namespace[name] for name in namespace.keys() - before - {"__builtins__"}})
+
+
+@lru_cache(maxsize=1)
+def _vocabulary() -> dict[str, Callable]:
+    """What a program's text may call: memo itself, `at(table, i, ...)`, and the log densities of priors.py."""
+    hooks = sys.excepthook, warnings.showwarning  # importing memo replaces both
+    try:
+        from memo import memo
+        from memo.lib import array_index
+    finally:
+        sys.excepthook, warnings.showwarning = hooks
+    return {"memo": memo, "at": array_index, **LPDFS}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A parameter of a program: its name, its prior, and how the program's text states both.
+
+    A slot `mu` with a Normal prior stands for the domain `Mu`, the memo `log_prior_mu[_mu: Mu]` and its arguments
+    `mu_nodes`, `mu_log_weight`, `mu_loc`, `mu_scale`. A prior without a named density enters as the table
+    `mu_log_density` instead.
+    """
+
+    name: str
+    prior: Prior
+
+    @property
+    def domain(self) -> str:
+        return self.name.capitalize()
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the array arguments."""
+        density = () if self.prior.lpdf else (f"{self.name}_log_density",)
+        return (f"{self.name}_nodes", f"{self.name}_log_weight", *density)
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        """Names of the scalar arguments: the prior's own parameters."""
+        return tuple(f"{self.name}_{key}" for key in self.prior.parameters)
+
+    @property
+    def memo(self) -> str:
+        """The memo that states the prior: the log mass of each node."""
+        axis = f"_{self.name}"
+        if self.prior.lpdf:
+            density = f"{self.prior.lpdf}({', '.join([f'at({self.name}_nodes, {axis})', *self.scalars])})"
+        else:
+            density = f"at({self.name}_log_density, {axis})"
+        return (
+            f"@memo\ndef log_prior_{self.name}[{axis}: {self.domain}]({signature(self.tables, self.scalars)}):\n"
+            f"    return {density} + at({self.name}_log_weight, {axis})\n"
+        )
+
+    @property
+    def call(self) -> str:
+        """The term by which another memo's frame, which has chosen the parameter, adds its log prior."""
+        return f"log_prior_{self.name}[{self.name}]({', '.join(self.tables + self.scalars)})"
+
+    def arguments(self, grid: Grid) -> dict[str, np.ndarray | float]:
+        """Values of `tables` and `scalars` on this grid."""
+        density = {} if self.prior.lpdf else {f"{self.name}_log_density": self.prior.logpdf(grid.nodes)}
+        scalars = {f"{self.name}_{key}": value for key, value in self.prior.parameters.items()}
+        return {f"{self.name}_nodes": grid.nodes, f"{self.name}_log_weight": grid.log_weight, **density, **scalars}
+
+
+def signature(tables: Iterable[str], scalars: Iterable[str]) -> str:
+    """The arguments of a memo: arrays are marked `: ...`."""
+    return ", ".join([*(f"{table}: ..." for table in tables), *scalars])

@@ -1,0 +1,205 @@
+"""Summaries of one parameter's posterior: mean, sd, quantiles and intervals of masses on a grid.
+
+On `points` the parameter is discrete: F jumps at the nodes. On `trapezoid` and `panels` it is continuous: the masses
+say a density at the nodes, the grid's rule says the density between them, and F is its integral.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import brentq
+
+from gridbayes.grids import Grid, legendre_rule, legendre_transform
+
+__all__ = ["Marginal", "checked_probability"]
+
+
+@dataclass(frozen=True, eq=False)
+class Marginal:
+    """The distribution of one number.
+
+    Parameters
+    ----------
+    grid : its nodes, weights and rule.
+    masses : (node,) p(node | t), summing to 1: probabilities on `points`, density times weight on the other rules.
+    """
+
+    grid: Grid
+    masses: Float[np.ndarray, "node"]
+
+    @cached_property
+    def mean(self) -> float:
+        """E[x] = sum_i m_i x_i."""
+        return float(self.masses @ self.grid.nodes)
+
+    @cached_property
+    def var(self) -> float:
+        """Var[x] = sum_i m_i (x_i - E[x])**2, centred first: nothing cancels."""
+        return float(self.masses @ (self.grid.nodes - self.mean) ** 2)
+
+    @property
+    def sd(self) -> float:
+        """The square root of the variance."""
+        return self.var**0.5
+
+    def cdf(self, x: Float[np.ndarray, "*shape"] | float) -> Float[np.ndarray, "*shape"]:
+        """F(x) = p(parameter <= x | t), any shape."""
+        x = np.asarray(x, float)
+        cell = np.clip(np.searchsorted(self._knots, x, side="right") - 1, 0, len(self._knots) - 1)
+        if self.grid.rule == "points":
+            return np.where(x < self._knots[0], 0.0, self._cumulative[cell])
+        cell = np.minimum(cell, len(self._knots) - 2)
+        u = np.clip((x - self._knots[cell]) / (self._knots[cell + 1] - self._knots[cell]), 0.0, 1.0)
+        return np.clip(self._cumulative[cell] + self._within(cell, u), 0.0, 1.0)
+
+    def density(self, x: Float[np.ndarray, "*shape"] | float) -> Float[np.ndarray, "*shape"]:
+        """The density at x, any shape; on `points` it does not exist and this raises."""
+        if self.grid.rule == "points":
+            raise ValueError("points carry probabilities, not a density; use a grid with weights or automatic grids.")
+        x = np.asarray(x, float)
+        cell = np.clip(np.searchsorted(self._knots, x, side="right") - 1, 0, len(self._knots) - 2)
+        width = self._knots[cell + 1] - self._knots[cell]
+        u = (x - self._knots[cell]) / width
+        return np.where((u < 0) | (u > 1), 0.0, self._slope(cell, u) / width)
+
+    def quantile(self, q: Float[np.ndarray, "*shape"] | float) -> Float[np.ndarray, "*shape"]:
+        """The smallest x with F(x) >= q; q in [0, 1], any shape."""
+        q = checked_probability(q, "q")
+        if self.grid.rule == "points":
+            # a hair below q, or rounding in the sum makes the quantile of an exact 0.5 jump a node
+            cell = np.searchsorted(self._cumulative, q * (1 - 1e-12) - 1e-300, side="left")
+            return self._knots[np.minimum(cell, len(self._knots) - 1)]
+        cell = np.clip(np.searchsorted(self._cumulative, q, side="left") - 1, 0, len(self._knots) - 2)
+        u = self._inverse(cell, q - self._cumulative[cell])
+        return self._knots[cell] + u * (self._knots[cell + 1] - self._knots[cell])
+
+    def eti(self, prob: float = 0.89) -> Float[np.ndarray, "2"]:
+        """The equal-tailed interval: the same probability is left out on both sides."""
+        checked_probability(prob, "prob")
+        return self.quantile(np.array([(1 - prob) / 2, (1 + prob) / 2]))
+
+    def hdi(self, prob: float = 0.89) -> Float[np.ndarray, "2"]:
+        """The shortest single interval that holds probability `prob`."""
+        checked_probability(prob, "prob")
+        if self.grid.rule == "points":
+            return self._shortest_run(prob)
+        left = self._shortest_start(prob)
+        return self.quantile(np.array([left, min(left + prob, 1.0)]))
+
+    def probability(self, above: float | None = None, below: float | None = None) -> float:
+        """p(above < x < below | t); either bound may be left out."""
+        if above is None and below is None:
+            raise TypeError("probability needs a bound: pass above=, below= or both.")
+        low = -np.inf if above is None else _number(above, "above")
+        high = np.inf if below is None else _number(below, "below")
+        if low >= high:
+            raise ValueError(f"above must be less than below; above is {low:g} and below is {high:g}.")
+        if self.grid.rule == "points":
+            return float(self.masses[(self.grid.nodes > low) & (self.grid.nodes < high)].sum())
+        return float(self.cdf(high) - self.cdf(low))
+
+    # F is stored at the knots: nodes, or edges of panels; between them it is `_within`, in u from 0 to 1 across a cell
+
+    @cached_property
+    def _knots(self) -> np.ndarray:
+        return self.grid.nodes if self.grid.edges is None else self.grid.edges
+
+    @cached_property
+    def _cumulative(self) -> np.ndarray:
+        if self.grid.rule == "points":
+            total = np.cumsum(self.masses)
+        elif self.grid.rule == "trapezoid":
+            steps = np.diff(self.grid.nodes) * (self._at_nodes[1:] + self._at_nodes[:-1]) / 2
+            total = np.concatenate([[0.0], np.cumsum(steps)])
+        else:
+            total = np.concatenate([[0.0], np.cumsum(self.masses.reshape(-1, self.grid.order).sum(axis=1))])
+        return total / total[-1]
+
+    @cached_property
+    def _at_nodes(self) -> np.ndarray:
+        return self.masses / self.grid.weights
+
+    @cached_property
+    def _coefficients(self) -> np.ndarray:
+        """Legendre coefficients of the density in u on [-1, 1], a row a panel: (panel, degree)."""
+        values = self.masses.reshape(-1, self.grid.order) / legendre_rule(self.grid.order)[1]
+        return values @ legendre_transform(self.grid.order).T
+
+    def _slope(self, cell: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """dF/du in a cell, u from 0 to 1."""
+        if self.grid.rule == "trapezoid":
+            width = self._knots[cell + 1] - self._knots[cell]
+            return width * (self._at_nodes[cell] * (1 - u) + self._at_nodes[cell + 1] * u)
+        polynomials = np.polynomial.legendre.legvander(2 * u - 1, self.grid.order - 1)
+        return 2 * np.sum(self._coefficients[cell] * polynomials, axis=-1)
+
+    def _within(self, cell: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """F(u) - F(0) in a cell: for panels by int_{-1}^{v} P_k = (P_{k+1}(v) - P_{k-1}(v)) / (2k + 1)."""
+        if self.grid.rule == "trapezoid":
+            width = self._knots[cell + 1] - self._knots[cell]
+            left, right = self._at_nodes[cell], self._at_nodes[cell + 1]
+            return width * u * (left + (right - left) * u / 2)
+        v = 2 * u - 1
+        p = np.polynomial.legendre.legvander(v, self.grid.order)
+        k = np.arange(1, self.grid.order)
+        integrals = np.concatenate([(v + 1)[..., None], (p[..., 2:] - p[..., :-2]) / (2 * k + 1)], axis=-1)
+        return np.sum(self._coefficients[cell] * integrals, axis=-1)
+
+    def _inverse(self, cell: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        """The u at which F has risen by `rest` within the cell, by Newton steps inside a shrinking bracket."""
+        low, high = np.zeros_like(rest), np.ones_like(rest)
+        u = np.full_like(rest, 0.5)
+        for _ in range(80):
+            excess = self._within(cell, u) - rest
+            low, high = np.where(excess < 0, u, low), np.where(excess < 0, high, u)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                step = u - excess / self._slope(cell, u)
+            new = np.where((step > low) & (step < high), step, (low + high) / 2)
+            if np.all(np.abs(new - u) <= 4 * np.finfo(float).eps):
+                return new
+            u = new
+        return u
+
+    def _shortest_run(self, prob: float) -> np.ndarray:
+        """Nodes first and last of the shortest run of nodes that holds `prob`."""
+        after = np.cumsum(self.masses)
+        before = after - self.masses
+        last = np.searchsorted(after, before + prob * (1 - 1e-12), side="left")
+        fits = last < len(after)
+        first = np.flatnonzero(fits)
+        if len(first) == 0:
+            return self.grid.nodes[[0, -1]]
+        best = first[np.argmin(self.grid.nodes[last[fits]] - self.grid.nodes[first])]
+        return self.grid.nodes[[best, last[best]]]
+
+    def _shortest_start(self, prob: float) -> float:
+        """The probability below the shortest interval: where the density at both its ends is the same, or 0."""
+        room = 1 - prob
+        starts = np.linspace(0.0, room, 201)
+        lengths = np.diff(self.quantile(np.stack([starts, np.minimum(starts + prob, 1.0)])), axis=0)[0]
+        best = int(np.argmin(lengths))
+        low, high = starts[max(best - 1, 0)], starts[min(best + 1, 200)]
+
+        def tilt(start: float) -> float:
+            ends = self.quantile(np.array([start, min(start + prob, 1.0)]))
+            return float(np.diff(self.density(ends))[0])
+
+        if tilt(low) * tilt(high) >= 0:
+            return float(starts[best])
+        return float(brentq(tilt, low, high, xtol=1e-15))
+
+
+def checked_probability(q: object, name: str) -> Float[np.ndarray, "*shape"]:
+    """`q` as an array of numbers in [0, 1], or an error that names it."""
+    array = np.asarray(q, float)
+    if not ((array >= 0) & (array <= 1)).all():
+        raise ValueError(f"{name} must lie in [0, 1]; {name} is {q}. Pass a probability, not a percentage.")
+    return array
+
+
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or np.isnan(value):
+        raise TypeError(f"{name} must be a number; {name} is {value!r}.")
+    return float(value)
