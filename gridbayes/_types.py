@@ -1,18 +1,20 @@
-"""Array types with named axes, checked while the tests run.
+"""Types that several modules share, checked while the tests run (tests/conftest.py).
 
-The axes: `row` of the data, `group`, `node` of a grid, and the parameters' own names (`mu`, `tau`, `theta`, `sigma`)
-for axes that enumerate their nodes. A leading `*batch` stands for any axes in front.
+Axes have names: `row` of the data, `group`, and `...` for any shape.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
+import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-__all__ = ["Label", "Nodes", "PerGroup", "PerRow", "RowCodes"]
+__all__ = ["Floats", "Label", "Numbers", "PerGroup", "PerRow", "RowCodes", "Values"]
 
+type Values = np.ndarray | np.number | jax.Array | float  # what a log density takes
+type Numbers = Values | Sequence  # what NumPy makes numbers of
+type Floats = Float[np.ndarray, "..."]
 type Label = Hashable
-type Nodes = Float[np.ndarray, "node"]
-type PerGroup = Float[np.ndarray, "group"]
-type PerRow = Float[np.ndarray, "row"]
-type RowCodes = Int[np.ndarray, "row"]
+type PerGroup = Float[np.ndarray, " group"]
+type PerRow = Float[np.ndarray, " row"]
+type RowCodes = Int[np.ndarray, " row"]  # the index of each row's group

@@ -4,11 +4,16 @@ An explicit grid is compared with an automatic one of the same model: that is th
 compared with a coarser rule in the same panels: the difference bounds the error of the finer one.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from gridbayes.summaries import Marginal
+
+if TYPE_CHECKING:
+    from gridbayes.posterior import Posterior
 
 __all__ = ["Accuracy", "Error"]
 
@@ -60,19 +65,31 @@ class Accuracy:
         errors = []
         for (label, marginal), (_, other) in zip(reported, reference, strict=True):
             source = sources[label.partition("[")[0]]
-            unit = other.sd if other.sd > 0 else 1.0
-            errors.append(Error(label, "mean", abs(marginal.mean - other.mean) / unit + ROUNDING, source))
-            errors.append(Error(label, "sd", abs(marginal.sd - other.sd) / unit + ROUNDING, source))
+            unit = other.sd if 0 < other.sd < math.inf else other.width or 1.0
+            for statistic in ("mean", "sd"):  # one that does not exist has no error
+                found, expected = getattr(marginal, statistic), getattr(other, statistic)
+                if math.isfinite(found) and math.isfinite(expected):
+                    errors.append(Error(label, statistic, abs(found - expected) / unit + ROUNDING, source))
         difference = abs(log_evidence[0] - log_evidence[1]) + ROUNDING
         errors.append(Error("log_evidence", "value", difference, sources["log_evidence"]))
         return cls(tuple(errors), remedy)
 
     @classmethod
-    def inherited(cls, reported: Iterable[tuple[str, Marginal]], source: "Accuracy") -> "Accuracy":
-        """The statement of a quantity computed from a posterior: its largest error of a mean is taken over."""
+    def refined(cls, posterior: "Posterior", coarse: "Posterior") -> "Accuracy":
+        """The distance of an automatic grid to a coarser one: it bounds the distance to the continuum from above."""
+        sources = dict.fromkeys((*posterior.marginals, "log_evidence"), "refinement of nodes")
+        return cls.between(posterior.rows, coarse.rows, (posterior.log_evidence, coarse.log_evidence), sources)
+
+    @classmethod
+    def inherited(cls, reported: Iterable[tuple[str, Marginal]], source: "Accuracy", expected: float) -> "Accuracy":
+        """The statement of a quantity computed from a posterior, whose mean is also known from the posterior's means.
+
+        The largest error of a mean is taken over, or the distance to the expected mean where that is larger.
+        """
         worst = max((error for error in source.errors if error.statistic == "mean"), key=lambda error: error.size)
-        errors = tuple(Error(label, "mean", worst.size, worst.source) for label, _ in reported)
-        return cls(errors, source.remedy)
+        off = {label: abs(marginal.mean - expected) / (marginal.width or 1.0) for label, marginal in reported}
+        errors = [Error(label, "mean", max(worst.size, size), worst.source) for label, size in off.items()]
+        return cls(tuple(errors), source.remedy)
 
     @property
     def largest(self) -> Error:

@@ -20,6 +20,8 @@ from jaxtyping import Float
 __all__ = ["Grid", "adapt", "as_grid", "gauss_legendre", "geomspace", "linspace", "trapezoid"]
 
 ORDER = 16  # nodes a panel: degree 15 resolves a normal density on a panel five sds wide to 1e-11
+FINE = (1e-9, ORDER)  # tolerance and order of automatic grids: between nodes; sums over nodes are a thousand times closer
+COARSE = (1e-7, 12)  # of the rule that the accuracy statement compares them with
 MAX_DEPTH = 60  # halvings of a panel before adapt gives up on a singular point: 2**-60 of the first panel is left there
 
 
@@ -42,6 +44,7 @@ class Grid:
     Grid(3 points from 0 to 1)
     """
 
+    __no_type_check__ = True  # a run-time type checker must not come before the checks below, whose errors teach
     nodes: Float[np.ndarray, "node"]
     weights: Float[np.ndarray, "node"] | None = None
     edges: Float[np.ndarray, "edge"] | None = None
@@ -157,14 +160,14 @@ def legendre_transform(order: int) -> Float[np.ndarray, "degree node"]:
 def adapt(
     log_density: Callable[[np.ndarray, np.ndarray], np.ndarray],
     edges: list[Float[np.ndarray, "edge"]],
-    tol: float = 1e-11,
+    tol: float = FINE[0],
     order: int = ORDER,
 ) -> list[tuple[Grid, Float[np.ndarray, "node"]]]:
     """Panels that resolve several densities, each to `tol` of its own mass, with their log densities at the nodes.
 
     A panel is halved until the last Legendre coefficients of the density in it, times its width, fall below `tol` of
     the total mass, weighted by 1 + z**2 (z: distance from the mean in sds) so that the variance is resolved too. Panels
-    whose mass is below `tol`**1.5 of the total are then cut off at both ends.
+    whose mass, weighted by 1 + |x| / the mean |x|, is below `tol`**1.5 are then cut off at both ends.
 
     Parameters
     ----------
@@ -252,11 +255,14 @@ class _Panels:
         """For each density the grid of its panels, empty ends cut off, and its log density at the nodes."""
         panels = self.part(np.lexsort([self.low, self.item]))
         mass = (panels.density() * legendre_rule(self.order)[1]).sum(axis=1) * panels.half
-        heavy = mass > tol**1.5 * np.bincount(panels.item, mass)[panels.item]
+        size = np.maximum(np.abs(panels.low), np.abs(panels.high))
+        mean = np.bincount(panels.item, mass * size) / np.bincount(panels.item, mass)
+        reaching = mass * (1 + size / mean[panels.item])
+        heavy = reaching > tol**1.5 * np.bincount(panels.item, mass)[panels.item]
         starts = np.searchsorted(panels.item, np.arange(panels.item[-1] + 2))
         return [panels._trimmed(a, b, heavy) for a, b in itertools.pairwise(starts)]
 
-    def _trimmed(self, start: int, stop: int, heavy: np.ndarray) -> tuple[Grid, np.ndarray]:
+    def _trimmed(self, start: np.integer, stop: np.integer, heavy: np.ndarray) -> tuple[Grid, np.ndarray]:
         kept = start + np.flatnonzero(heavy[start:stop])
         run = slice(kept[0], kept[-1] + 1)
         return in_panels(np.append(self.low[run], self.high[kept[-1]]), self.order), self.f[run].ravel()

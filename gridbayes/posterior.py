@@ -4,7 +4,7 @@ import html
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class PosteriorError(ArithmeticError):
     """A program returned masses that are not a distribution: not finite, negative, or not summing to 1."""
 
 
+@runtime_checkable
 class FittedModel(Protocol):
     """What a Posterior asks of the model that made it."""
 
@@ -159,8 +160,9 @@ class Posterior:
             raise ValueError(f"contrast needs two different groups; got {first!r} twice.")
         marginal = self.model.contrast(*indices)
         title = f"{first} - {second} in {self.model.title}"
+        expected = float(self.mean("theta", first)) - float(self.mean("theta", second))
         return Posterior(
-            {"difference": (marginal,)}, (), frozenset(), self.log_evidence, self.program, _Derived(title, self)
+            {"difference": (marginal,)}, (), frozenset(), self.log_evidence, self.program, _Derived(title, self, expected)
         )
 
     # --- reports ------------------------------------------------------------------------------------------------
@@ -193,10 +195,12 @@ class Posterior:
         low, high = (f"{kind}{100 * prob:g}_{side}" for side in ("lb", "ub"))
         errors = self.accuracy.of_means
         rows = {}
-        for label, marginal in self._rows():
+        for label, marginal in self.rows:
             bounds = getattr(marginal, kind)(prob)
             rows[label] = [marginal.mean, marginal.sd, bounds[0], bounds[1], errors.get(label, np.nan)]
+        endless = [label for label, marginal in self.rows if not np.isfinite(marginal.sd)]
         footer = f"log evidence {self.log_evidence:.6f}\n{self.accuracy}"
+        footer += f"\nno variance exists for {', '.join(endless)}: its tail is too heavy" if endless else ""
         return Summary.of(rows, ["mean", "sd", low, high, "error"], self.model.title, footer)
 
     def to_xarray(self) -> "xr.Dataset":
@@ -238,7 +242,9 @@ class Posterior:
     def _labels(self, name: str) -> tuple[Hashable, ...]:
         return self.groups if name in self.per_group else (None,)
 
-    def _rows(self) -> list[tuple[str, Marginal]]:
+    @property
+    def rows(self) -> list[tuple[str, Marginal]]:
+        """The marginals by the label that a table gives them: `mu`, `theta[MATH]`."""
         return [
             (name if label is None else f"{name}[{label}]", marginal)
             for name, marginals in self.marginals.items()
@@ -294,6 +300,7 @@ class _Derived:
 
     title: str
     source: Posterior
+    expected: float  # its mean as the source has it: an independent check
 
     def joint(self, first, second):
         raise ValueError(f"{self.title} is one number and has no joint; take it from the posterior it came from.")
@@ -302,7 +309,7 @@ class _Derived:
         raise ValueError(f"{self.title} is one number and has no contrast.")
 
     def accuracy(self, posterior: Posterior) -> Accuracy:
-        return Accuracy.inherited(posterior._rows(), self.source.accuracy)
+        return Accuracy.inherited(posterior.rows, self.source.accuracy, self.expected)
 
 
 def checked_masses(masses: np.ndarray, what: str, axes: int = 1) -> np.ndarray:

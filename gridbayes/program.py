@@ -16,8 +16,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from gridbayes.densities import LPDFS
 from gridbayes.grids import Grid
-from gridbayes.priors import LPDFS, Prior
+from gridbayes.priors import Prior
 
 __all__ = ["Program", "Slot", "signature"]
 
@@ -67,7 +68,7 @@ def _compiled(source: str, sizes: tuple[tuple[str, int], ...]) -> SimpleNamespac
 
 @lru_cache(maxsize=1)
 def _vocabulary() -> dict[str, Callable]:
-    """What a program's text may call: memo itself, `at(table, i, ...)`, and the log densities of priors.py."""
+    """What a program's text may call: memo itself, `at(table, i, ...)`, and the log densities of densities.py."""
     hooks = sys.excepthook, warnings.showwarning  # importing memo replaces both
     try:
         from memo import memo

@@ -31,13 +31,31 @@ class Marginal:
 
     @cached_property
     def mean(self) -> float:
-        """E[x] = sum_i m_i x_i."""
-        return float(self.masses @ self.grid.nodes)
+        """E[x] = sum_i m_i x_i; nan where the density falls too slowly for E[x] to exist."""
+        return float(self.masses @ self.grid.nodes) if self._falls_faster_than(2.0) else float("nan")
 
     @cached_property
     def var(self) -> float:
-        """Var[x] = sum_i m_i (x_i - E[x])**2, centred first: nothing cancels."""
-        return float(self.masses @ (self.grid.nodes - self.mean) ** 2)
+        """Var[x] = sum_i m_i (x_i - E[x])**2, centred first: nothing cancels; inf where the integral diverges."""
+        return float(self.masses @ (self.grid.nodes - self.mean) ** 2) if self._falls_faster_than(3.0) else float("inf")
+
+    @property
+    def width(self) -> float:
+        """A scale that always exists: half the distance between the quantiles of a normal's mean plus and minus one sd."""
+        low, high = self.quantile(np.array([0.15865525393145707, 0.8413447460685429]))
+        return float(high - low) / 2
+
+    def _falls_faster_than(self, power: float) -> bool:
+        """Whether the density falls faster than |x|**-power at both ends, judged by its slope in the end panels.
+
+        Only a power law reaches a thousand widths out: panels of lighter tails end long before.
+        """
+        if self.grid.rule != "panels":
+            return True
+        x, density = (values.reshape(-1, self.grid.order) for values in (np.abs(self.grid.nodes), self._at_nodes))
+        ends = [panel for panel in (0, -1) if x[panel].max() > 1e3 * self.width and x[panel].min() > 0]
+        slopes = [np.log(density[p, -1] / density[p, 0]) / np.log(x[p, -1] / x[p, 0]) for p in ends]
+        return all(slope < -power - 1e-3 for slope in slopes)
 
     @property
     def sd(self) -> float:
@@ -132,7 +150,7 @@ class Marginal:
         if self.grid.rule == "trapezoid":
             width = self._knots[cell + 1] - self._knots[cell]
             return width * (self._at_nodes[cell] * (1 - u) + self._at_nodes[cell + 1] * u)
-        polynomials = np.polynomial.legendre.legvander(2 * u - 1, self.grid.order - 1)
+        polynomials = np.polynomial.legendre.legvander(2 * u - 1, self.grid.order - 1).reshape(*u.shape, -1)
         return 2 * np.sum(self._coefficients[cell] * polynomials, axis=-1)
 
     def _within(self, cell: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -142,7 +160,7 @@ class Marginal:
             left, right = self._at_nodes[cell], self._at_nodes[cell + 1]
             return width * u * (left + (right - left) * u / 2)
         v = 2 * u - 1
-        p = np.polynomial.legendre.legvander(v, self.grid.order)
+        p = np.polynomial.legendre.legvander(v, self.grid.order).reshape(*u.shape, -1)  # legvander has no 0-d case
         k = np.arange(1, self.grid.order)
         integrals = np.concatenate([(v + 1)[..., None], (p[..., 2:] - p[..., :-2]) / (2 * k + 1)], axis=-1)
         return np.sum(self._coefficients[cell] * integrals, axis=-1)

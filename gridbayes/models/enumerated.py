@@ -21,6 +21,7 @@ from gridbayes.contraction import SAFE, log_evidence_of_groups, log_product, log
 from gridbayes.grids import Grid
 from gridbayes.likelihoods import known_sigma, learned_sigma
 from gridbayes.models.pooling import Pooling
+from gridbayes.models.run import Arguments, log_prior, shared_masses
 from gridbayes.posterior import Posterior, checked_masses
 from gridbayes.program import Program, Slot
 from gridbayes.summaries import Marginal
@@ -47,23 +48,29 @@ class Tables:
     log_likelihood: Float[Array, "d s theta"]
     log_m: Float[Array, "d s h"]
     log_m_total: Float[Array, "*shared"]
-    population: Float[Array, "h theta"]
-    log_population: Float[Array, "h theta"]
+    population: Float[Array, "h theta_or_none"]
+    log_population: Float[Array, "h theta_or_none"]
     by_sigma: Float[Array, "d sigma theta"] | None
     by_sigma_shift: Float[Array, "d sigma"] | None
 
 
-def enumerated(model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str] = frozenset()) -> Posterior:
+def enumerated(
+    model: Pooling,
+    grids: Mapping[str, Grid],
+    continuum: Callable[[Pooling], Posterior],
+    placed: frozenset[str] = frozenset(),
+) -> Posterior:
     """The posterior of `model` with every parameter on its grid.
 
     Parameters
     ----------
     grids : one for each parameter.
+    continuum : fits the continuous model, for the accuracy statement.
     placed : parameters whose grids were placed by the library: their priors are densities over more than the grid and
         are not normalised over its nodes.
     """
     with jax.enable_x64(True):
-        return _Enumeration.of(model, grids, placed).posterior()
+        return _Enumeration.of(model, grids, continuum, placed).posterior()
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +79,14 @@ class _Enumeration:
 
     model: Pooling
     grids: Mapping[str, Grid]
-    placed: frozenset[str]
+    continuum: Callable[[Pooling], Posterior]
     tables: Tables
     result: Mapping[str, np.ndarray]
 
     @classmethod
-    def of(cls, model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str]) -> "_Enumeration":
+    def of(
+        cls, model: Pooling, grids: Mapping[str, Grid], continuum: Callable, placed: frozenset[str]
+    ) -> "_Enumeration":
         engine = _engine(model.program, _Structure.of(model), _sizes(model, grids))
         tables = _kept_tables(model, grids, placed, engine)
         slots = [*model.hyper, *([Slot("sigma", model.priors["sigma"])] if model.own_sigma else [])]
@@ -88,7 +97,7 @@ class _Enumeration:
         }
         explicit = {slot.name: jnp.asarray(float(slot.name not in placed)) for slot in slots}
         result = {name: np.asarray(value) for name, value in engine.update(arguments, explicit, vars(tables)).items()}
-        return cls(model, grids, placed, tables, result)
+        return cls(model, grids, continuum, tables, result)
 
     @property
     def title(self) -> str:
@@ -189,15 +198,13 @@ class _Enumeration:
 
     def accuracy(self, posterior: Posterior) -> Accuracy:
         """The price of the grids: the distance to the continuous model's posterior."""
-        from gridbayes.models.continuous import continuous  # the two readings know of each other only here
-
-        reference = continuous(self.model)
+        reference = self.continuum(self.model)
         sources = {name: self._source(name, reference) for name in self.model.names}
         worst = max(sources.values(), key=lambda source: source[0])[1]
         found = {name: worst if own < 1e-4 else source for name, (own, source) in sources.items()}
         return Accuracy.between(
-            posterior._rows(),
-            reference._rows(),
+            posterior.rows,
+            reference.rows,
             (posterior.log_evidence, reference.log_evidence),
             {**found, "log_evidence": worst},
             "use automatic grids",
@@ -227,30 +234,17 @@ def _difference(grid: Grid, pair: np.ndarray) -> Marginal:
 
 
 @dataclass(frozen=True)
-class _Arguments:
-    """A slot without its values: only names, so that programs are compiled for names and shapes alone."""
-
-    name: str
-    tables: tuple[str, ...]
-    scalars: tuple[str, ...]
-
-    @classmethod
-    def of(cls, slot: Slot) -> "_Arguments":
-        return cls(slot.name, slot.tables, slot.scalars)
-
-
-@dataclass(frozen=True)
 class _Structure:
     """What shapes an update beside the sizes: the shared parameters, a group's own sigma, whether groups differ."""
 
-    hyper: tuple[_Arguments, ...]
-    noise: _Arguments | None
+    hyper: tuple[Arguments, ...]
+    noise: Arguments | None
     effects: bool
 
     @classmethod
     def of(cls, model: Pooling) -> "_Structure":
-        noise = _Arguments.of(Slot("sigma", model.priors["sigma"])) if model.own_sigma else None
-        return cls(tuple(map(_Arguments.of, model.hyper)), noise, model.kind != "complete")
+        noise = Arguments.of(Slot("sigma", model.priors["sigma"])) if model.own_sigma else None
+        return cls(tuple(map(Arguments.of, model.hyper)), noise, model.kind != "complete")
 
 
 def _sizes(model: Pooling, grids: Mapping[str, Grid]) -> tuple[tuple[str, int], ...]:
@@ -269,7 +263,7 @@ def _update(memos: SimpleNamespace, structure: _Structure) -> Callable:
     shared_sigma = any(slot.name == "sigma" for slot in structure.hyper)
 
     def update(arguments: dict, explicit: dict, tables: dict) -> dict:
-        log_w, result = _shared(memos, structure.hyper, arguments, explicit, tables["log_m_total"])
+        log_w, result = shared_masses(memos, structure.hyper, arguments, explicit, tables["log_m_total"])
         log_cells = _cells(log_w, shared_sigma)
         # in complete pooling a cell is a value of theta
         log_r = _cavity(log_cells, tables) if structure.effects else log_cells - tables["log_m"]
@@ -283,35 +277,13 @@ def _update(memos: SimpleNamespace, structure: _Structure) -> Callable:
     return update
 
 
-def _shared(memos, slots, arguments: dict, explicit: dict, log_m_total: Array) -> tuple[Array, dict]:
-    """log p(shared parameters | t), by the program, and log evidence, from the same prior masses and the same table."""
-    if not slots:
-        return jnp.zeros(()), {"log_evidence": log_m_total}
-    names = [slot.name for slot in slots]
-    tables = [arguments[name] for slot in slots for name in slot.tables]
-    scalars = [arguments[name] for slot in slots for name in slot.scalars]
-    masses = memos.hyper(*tables, log_m_total, *scalars)
-    log_joint, log_total = log_m_total, 0.0
-    for axis, slot in enumerate(slots):
-        log_prior = _log_prior(memos, slot, arguments)
-        log_joint = log_joint + log_prior.reshape([-1 if i == axis else 1 for i in range(len(names))])
-        log_total += explicit[slot.name] * logsumexp(log_prior)
-    return jnp.log(masses), {"hyper": masses, "log_evidence": logsumexp(log_joint) - log_total}
-
-
-def _log_prior(memos, slot: _Arguments, arguments: dict) -> Array:
-    """The log prior masses of a parameter's nodes, as the program states them."""
-    memo = getattr(memos, f"log_prior_{slot.name}")
-    return memo(*(arguments[name] for name in (*slot.tables, *slot.scalars)))
-
-
-def _noise(memos, slot: _Arguments, arguments: dict, explicit: dict, log_r: Array, tables: dict) -> dict:
+def _noise(memos, slot: Arguments, arguments: dict, explicit: dict, log_r: Array, tables: dict) -> dict:
     """p(sigma_d | t): sum_theta R_d(theta) L_d(theta, sigma) for each sigma, handed to the program."""
     shift = jnp.max(log_r, axis=-1, keepdims=True)
     fit = jnp.einsum("dst,dt->ds", tables["by_sigma"], jnp.exp(log_r - shift))
     log_fit = jnp.log(fit) + tables["by_sigma_shift"]
     prior = [arguments[name] for name in slot.tables], [arguments[name] for name in slot.scalars]
-    return {"noise": memos.noise(*prior[0], log_fit, *prior[1]), "log_prior_sigma": _log_prior(memos, slot, arguments)}
+    return {"noise": memos.noise(*prior[0], log_fit, *prior[1]), "log_prior_sigma": log_prior(memos, slot, arguments)}
 
 
 def _cavity(log_w: Float[Array, "s h"], tables: dict) -> Float[Array, "d s theta"]:
@@ -390,10 +362,10 @@ def _likelihood_tables(
         return log_l, None, None
     slot = Slot("sigma", model.priors["sigma"])
     arguments = {name: jnp.asarray(value, dtype=jnp.float64) for name, value in slot.arguments(grids["sigma"]).items()}
-    log_prior = _log_prior(memos, _Arguments.of(slot), arguments)
-    log_prior = log_prior - (0.0 if "sigma" in placed else logsumexp(log_prior))
+    log_p = log_prior(memos, Arguments.of(slot), arguments)
+    log_p = log_p - (0.0 if "sigma" in placed else logsumexp(log_p))
     shift = log_l.max(axis=2)
-    own = logsumexp(log_prior[:, None] + log_l, axis=1, keepdims=True)
+    own = logsumexp(log_p[:, None] + log_l, axis=1, keepdims=True)
     return own, jnp.exp(log_l - shift[..., None]), shift
 
 
@@ -404,7 +376,7 @@ def _log_population(
     if model.kind == "no":
         slot = Slot("theta", model.priors["theta"])
         values = {name: jnp.asarray(v, dtype=jnp.float64) for name, v in slot.arguments(grids["theta"]).items()}
-        log_k = _log_prior(memos, _Arguments.of(slot), values)[None, :]
+        log_k = log_prior(memos, Arguments.of(slot), values)[None, :]
     else:
         nodes = [jnp.asarray(grids[name].nodes) for name in ("mu", "tau", "theta")]
         # at tau = 0 all mass is on the node next to mu, which is the limit of a tau far below the spacing

@@ -1,7 +1,8 @@
 """From a pooling model to its posterior: by explicit grids, automatic ones, or some of each."""
 
-from gridbayes.models.continuous import continuous, place
+from gridbayes.models.continuous import continuous
 from gridbayes.models.enumerated import enumerated
+from gridbayes.models.placed import place
 from gridbayes.models.pooling import Pooling
 from gridbayes.posterior import Posterior
 
@@ -13,5 +14,5 @@ def fit(model: Pooling) -> Posterior:
     if not model.grids:
         return continuous(model)
     missing = frozenset(model.names) - set(model.grids)
-    grids = {**(place(model, missing) if missing else {}), **model.grids}
-    return enumerated(model, grids, placed=missing)
+    grids = {**(place(continuous(model), missing) if missing else {}), **model.grids}
+    return enumerated(model, grids, continuous, placed=missing)

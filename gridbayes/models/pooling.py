@@ -81,6 +81,13 @@ class Pooling:
         """The memos of this model, as text."""
         return self.text or Program("\n".join(self._memos()))
 
+    @cached_property
+    def continuous_program(self) -> Program:
+        """The memos of this model in the continuum, where a theta given the shared parameters is a closed form."""
+        memos = [*(slot.memo for slot in self.hyper), *([_hyper_memo(self.hyper)] if self.hyper else [])]
+        memos += [EFFECT] if self.kind != "complete" else []
+        return Program("\n".join(memos + ([NOISE] if self.own_sigma else [])))
+
     def _memos(self) -> list[str]:
         memos = [slot.memo for slot in self.hyper]
         if self.hyper:
@@ -104,6 +111,17 @@ def log_population[_mu: Mu, _tau: Tau, _theta: Theta](
     return (normal_lpdf(at(theta_nodes, _theta), at(mu_nodes, _mu), at(tau_nodes, _tau))
             + at(theta_log_weight, _theta))
 """
+
+
+EFFECT = """\
+@memo
+def effect[_d: Group, _theta: Theta](log_density: ...):
+    nature: knows(_d)
+    nature: chooses(theta in Theta, wpp=exp(at(log_density, _d, theta)))
+    return Pr[nature.theta == _theta]
+"""
+
+NOISE = EFFECT.replace("effect", "noise").replace("theta", "sigma").replace("Theta", "Sigma")
 
 
 def _hyper_memo(slots: tuple[Slot, ...]) -> str:

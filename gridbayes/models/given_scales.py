@@ -1,0 +1,230 @@
+"""The continuous reading where sigma is known or shared.
+
+The scales (tau, and a shared sigma) are enumerated on panels that resolve their posterior; what they leave is normal and
+summed in closed form (conditional.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import logsumexp
+
+from gridbayes.accuracy import Accuracy
+from gridbayes.conditional import Affine, Conditional
+from gridbayes.grids import COARSE, Grid, adapt, in_panels
+from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
+from gridbayes.models.placed import ROUGH, discretised
+from gridbayes.models.pooling import Pooling
+from gridbayes.posterior import FittedModel, Posterior, checked_masses
+from gridbayes.models.run import marginal_of, run_groups, run_hyper
+from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
+from gridbayes.priors import Prior
+from gridbayes.summaries import Marginal
+
+__all__ = ["GivenScales"]
+
+
+
+@dataclass(frozen=True, eq=False)
+class GivenScales:
+    """A pooling model with known or shared sigma, fitted in the continuum."""
+
+    model: Pooling
+    tol: float
+    order: int
+
+    @property
+    def title(self) -> str:
+        return self.model.title
+
+    @property
+    def location_prior(self) -> Prior:
+        return self.model.priors["mu" if self.model.kind == "partial" else "theta"]
+
+    @cached_property
+    def scales(self) -> dict[str, Grid]:
+        """Grids of tau and of a shared sigma, where the model has them."""
+        names = (["tau"] if self.model.kind == "partial" else []) + (["sigma"] if self.model.shared_sigma else [])
+        if not names:
+            return {}
+        grids = {name: in_panels(self._first_edges(name), 6) for name in names}
+        for name in (*reversed(names), *names[1:]) if len(names) > 1 else names:
+            others = {other: grid for other, grid in grids.items() if other != name}
+            edges = self._first_edges(name)
+            (grid, _), = adapt(lambda _, x, n=name, o=others: self._log_marginal(n, x, o), [edges], self.tol, self.order)
+            grids[name] = grid
+        return grids
+
+    def _first_edges(self, name: str) -> np.ndarray:
+        return scale_edges(self.model.priors[name], sizes_of(self.model.observations))
+
+    def _log_marginal(self, name: str, x: np.ndarray, others: Mapping[str, Grid]) -> np.ndarray:
+        """log p(name = x, t), the other scales summed out on their grids; x (panel, node)."""
+        log_joint, log_weight = self.model.priors[name].logpdf(x.ravel()), np.zeros(1)
+        values = {name: x.ravel()[:, None]}
+        for other, grid in others.items():
+            values[other] = grid.nodes[None, :]
+            log_weight = self.model.priors[other].logpdf(grid.nodes) + grid.log_weight
+        shape = np.broadcast_shapes(*(value.shape for value in values.values()))
+        cells = {key: np.broadcast_to(value, shape).ravel() for key, value in values.items()}
+        log_evidence = self._log_evidence(cells).reshape(shape)
+        return (log_joint + logsumexp(log_evidence + log_weight, axis=1)).reshape(x.shape)
+
+    def _log_evidence(self, cells: Mapping[str, np.ndarray]) -> np.ndarray:
+        """log p(t | scales), (cell,)."""
+        if self.model.kind == "no":
+            return sum(part.log_evidence for part in self._by_group(cells))
+        return self._conditional(cells).log_evidence
+
+    def _factors(self, cells: Mapping[str, np.ndarray]) -> NormalFactors:
+        if "sigma" in cells:
+            return learned_sigma(self.model.observations, cells["sigma"])
+        return known_sigma(self.model.observations)
+
+    def _conditional(self, cells: Mapping[str, np.ndarray]) -> Conditional:
+        """Partial pooling; complete pooling is its case tau = 0, with theta for mu."""
+        factors = self._factors(cells)
+        tau = cells.get("tau", np.zeros(max(factors.w.shape[1], 1)))
+        return Conditional(self.location_prior, factors, tau)
+
+    def _by_group(self, cells: Mapping[str, np.ndarray]) -> list[Conditional]:
+        """No pooling: complete pooling of each group alone."""
+        factors = self._factors(cells)
+        tau = np.zeros(factors.w.shape[1])
+        parts = [slice(d, d + 1) for d in range(len(factors.c))]
+        return [
+            Conditional(self.location_prior, NormalFactors(factors.a[d], factors.w[d], factors.c[d]), tau) for d in parts
+        ]
+
+    # --- from scales to a posterior -------------------------------------------------------------------------------
+
+    @cached_property
+    def cells(self) -> dict[str, np.ndarray]:
+        """Values of the scales in each cell of their product, (cell,); none where there are no scales."""
+        nodes = np.meshgrid(*(grid.nodes for grid in self.scales.values()), indexing="ij")
+        return {name: values.ravel() for name, values in zip(self.scales, nodes, strict=True)}
+
+    @cached_property
+    def conditional(self) -> Conditional:
+        """The model given each cell; without pooling, the groups' own normal factors under a flat prior."""
+        return self._conditional(self.cells)
+
+    @cached_property
+    def log_joint(self) -> np.ndarray:
+        """log p(scales, t) of each cell with its weight, by the closed form: (cell,)."""
+        log_mass = np.zeros(())
+        for name, grid in self.scales.items():
+            log_mass = np.add.outer(log_mass, self.model.priors[name].logpdf(grid.nodes) + grid.log_weight)
+        return log_mass.reshape(-1) + self._log_evidence(self.cells)
+
+    def posterior(self) -> Posterior:
+        refuse_improper(self.model)
+        marginals, log_evidence = self._no() if self.model.kind == "no" else self._shared()
+        ordered = {name: marginals[name] for name in self.model.names}
+        groups = self.model.observations.groups
+        return Posterior(ordered, groups, self.model.per_group, log_evidence, self.model.continuous_program, self)
+
+    def _shared(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
+        """Complete and partial pooling: the shared parameters by the program, then each theta given them."""
+        masses, log_evidence = self.hyper
+        marginals = {name: (marginal_of(masses, axis, grid),) for axis, (name, grid) in enumerate(self.grids.items())}
+        if self.model.kind == "partial":
+            marginals["theta"] = self._mixed(self.conditional.theta(cells=self.kept))
+        return marginals, log_evidence
+
+    @cached_property
+    def grids(self) -> dict[str, Grid]:
+        """Grids of the shared parameters in the order of the program's axes: the location first."""
+        kept = self.conditional.cells_of(self.log_joint)
+        location = Affine(*(np.full((1, len(kept)), value) for value in (0.0, 1.0, 0.0)))
+        ((grid, _),) = self.conditional.marginals(self.log_joint, location, kept, self.tol, self.order)
+        return {self.model.hyper[0].name: grid, **self.scales}
+
+    @cached_property
+    def hyper(self) -> tuple[np.ndarray, float]:
+        """p(shared parameters | t) on their grids, and log evidence, by the program."""
+        nodes, shape = next(iter(self.grids.values())).nodes, [len(grid) for grid in self.grids.values()]
+        return run_hyper(self.model, self.grids, self.conditional.log_likelihood(nodes[:, None]).reshape(shape))
+
+    @cached_property
+    def log_w(self) -> np.ndarray:
+        """log p(scales | t) of each cell as the program has it, (cell,)."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.hyper[0].sum(axis=0).reshape(-1))
+
+    @cached_property
+    def kept(self) -> np.ndarray:
+        """Indices of the cells that weigh anything."""
+        return self.conditional.cells_of(self.log_w)
+
+    def _mixed(self, x: Affine) -> tuple[Marginal, ...]:
+        """Marginals of numbers that are affine in mu, by the program's memo for groups."""
+        densities = self.conditional.marginals(self.log_w, x, self.kept, self.tol, self.order)
+        return run_groups(self.model.continuous_program, "effect", densities)
+
+    def _no(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
+        """No pooling: a shared sigma by the program, then each theta by its own rows and its prior."""
+        program, groups = self.model.continuous_program, self._by_group(self.cells)
+        if not self.scales:
+            log_w, marginals, log_evidence = np.zeros(1), {}, float(self.log_joint[0])
+        else:
+            masses, log_evidence = run_hyper(self.model, self.scales, self._log_evidence(self.cells))
+            with np.errstate(divide="ignore"):
+                log_w = np.log(masses)
+            marginals = {"sigma": (Marginal(self.scales["sigma"], masses),)}
+        densities = [part.own_marginal(log_w, self.tol, self.order) for part in groups]
+        return {**marginals, "theta": run_groups(program, "effect", densities)}, log_evidence
+
+    # --- what a Posterior asks for --------------------------------------------------------------------------------
+
+    def joint(
+        self, first: tuple[str, int | None], second: tuple[str, int | None]
+    ) -> tuple[Marginal, Marginal, np.ndarray]:
+        """p(first, second | t) for two shared parameters, or a scale and the theta of a group."""
+        names = [name for name, _ in (first, second)]
+        if self.model.kind == "no":
+            return self._discretised.joint(first, second)
+        if all(name in self.grids for name in names):
+            others = tuple(axis for axis, name in enumerate(self.grids) if name not in names)
+            masses = self.hyper[0].sum(axis=others)
+            ordered = [name for name in self.grids if name in names]
+            masses = masses if ordered == names else masses.T
+            return *(marginal_of(masses, axis, self.grids[name]) for axis, name in enumerate(names)), masses
+        if names[1] != "theta":
+            other, theta, masses = self.joint(second, first)
+            return theta, other, masses.T
+        if second[1] is None:
+            raise ValueError("joint with theta needs one group: pass group=.")
+        return self._with_theta(names[0], second[1])
+
+    def _with_theta(self, name: str, d: int) -> tuple[Marginal, Marginal, np.ndarray]:
+        """p(shared, theta_d | t), from p(cell | t) p(theta_d | cell, t) p(mu | theta_d, cell, t)."""
+        (theta,) = self._mixed(self.conditional.theta([d], self.kept))
+        log_x = self.conditional.log_density(self.conditional.theta([d], self.kept), theta.grid.nodes, self.kept)
+        cells = np.exp(log_x + self.log_w[self.kept] + theta.grid.log_weight[:, None]).T  # (kept cell, theta)
+        if name in self.scales:
+            full = np.zeros((len(self.log_w), len(theta.grid)))
+            full[self.kept] = cells
+            full = full.reshape(*(len(grid) for grid in self.scales.values()), -1)
+            axis = list(self.scales).index(name)
+            masses = full.sum(axis=tuple(i for i in range(len(self.scales)) if i != axis))
+        else:
+            masses = self.conditional.spread_over_mu(self.grids[name], d, theta.grid.nodes, cells, self.kept)
+        masses = checked_masses(masses / masses.sum(), f"{name}, theta", axes=2)
+        return Marginal(self.grids[name], masses.sum(axis=1)), theta, masses
+
+    def contrast(self, first: int, second: int) -> Marginal:
+        """theta_first - theta_second: normal given mu and the scales, mixed over them."""
+        if self.model.kind == "no":
+            return self._discretised.contrast(first, second)
+        return self._mixed(self.conditional.difference(first, second, self.kept))[0]
+
+    @cached_property
+    def _discretised(self) -> FittedModel:
+        return discretised(self.model, GivenScales(self.model, *ROUGH).posterior())
+
+    def accuracy(self, posterior: Posterior) -> Accuracy:
+        """The distance to a coarser rule: an upper bound, since the finer one is closer to the continuum than to it."""
+        return Accuracy.refined(posterior, GivenScales(self.model, *COARSE).posterior())

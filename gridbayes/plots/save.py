@@ -1,0 +1,43 @@
+"""Figures to files: whole or not at all, and the same bytes for the same figure."""
+
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from gridbayes.files import atomically
+
+__all__ = ["FORMATS", "figure_format", "save_figure"]
+
+DPI = 160  # of PNG: 11 inches become 1760 pixels
+# what a format would write of the time of day
+FORMATS = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write `figure` to `path`, in the format that its suffix names: .png, .svg or .pdf.
+
+    Raises
+    ------
+    ValueError
+        For another suffix.
+    OSError
+        Where the file cannot be written; what was there is then still there.
+    """
+    kind = figure_format(path)
+    with matplotlib.rc_context({"svg.hashsalt": "gridbayes"}), atomically(path) as file:
+        figure.savefig(file, format=kind, dpi=DPI, metadata=FORMATS[kind])
+
+
+def figure_format(path: str | Path) -> str:
+    """The format that a path's suffix names, or ValueError.
+
+    >>> figure_format("schools.PNG")
+    'png'
+    """
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise ValueError(
+            f'a figure is written as .png, .svg or .pdf; "{path}" is none of them. Change its suffix.'
+        )
+    return kind

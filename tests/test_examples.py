@@ -1,0 +1,58 @@
+"""Every example runs, and prints the numbers that it is there for."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+PRINTED = {
+    # the 27 published pairs are counted below; here a row, the joint's means, and both formulas beside them
+    "published_figures_count_data_twice": [
+        "       1         1  MATH          3.798 ( 55.836)    3.798 ( 55.836)    2.655 ( 38.851)",
+        "all 124,416 cells of a coarse grid",
+        "its means of theta      [ 0.132 -1.962  3.831]",
+        "data used once          [ 0.132 -1.962  3.831]",
+        "data used twice         [ 0.116 -1.875  4.904]",
+        "gridbayes               [ 0.132 -1.962  3.831]",
+    ],
+    # evidence and means: reference/eight_schools.json
+    "eight_schools": ["log evidence -31.311347", "4.397", "3.598", "School A's coaching beats school C's"],
+    # means: reference/tutorial_numbers.json, learned_variance at (1, 1), continuum
+    "ragged_punctuality": [
+        "log evidence -30.291932",
+        "-0.04836",
+        "15.01",
+        "0.4505",
+        "-13.52",
+        "15.54",
+        "21.19",
+    ],
+}
+
+
+def printed(name: str, capsys: pytest.CaptureFixture) -> str:
+    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+def test_example_runs_and_prints_its_numbers(name, capsys):
+    out = printed(name, capsys)
+    assert out.strip()
+    for text in PRINTED.get(name, []):
+        assert text in out
+
+
+def test_every_published_pair_is_what_counting_twice_gives(capsys):
+    rows = [
+        line
+        for line in printed("published_figures_count_data_twice", capsys).splitlines()
+        if "(" in line[20:48]
+    ]
+    rows = [row for row in rows if row[20:31].strip() in ("GOVERNMENT", "ENGLISH", "MATH")]
+    assert len(rows) == 27
+    for row in rows:
+        published, twice, once = row[31:49], row[50:68], row[69:87]
+        assert published == twice != once
