@@ -85,6 +85,7 @@ def _update() -> Move:
     """The engine that `partial_pooling` calls, with the arguments that it would build."""
     import jax
     import jax.numpy as jnp
+    import numpy as np
 
     model, engine, tables = _engine()
     with jax.enable_x64(True):
@@ -93,7 +94,7 @@ def _update() -> Move:
 
     def move(mu_scale: float, tau_scale: float) -> list:
         with jax.enable_x64(True):
-            scales = {"mu_scale": jnp.float64(mu_scale), "tau_scale": jnp.float64(tau_scale)}
+            scales = {"mu_scale": np.float64(mu_scale), "tau_scale": np.float64(tau_scale)}
             result = jax.block_until_ready(engine.update(arguments | scales, explicit, vars(tables)))
         return _eight(result)
 

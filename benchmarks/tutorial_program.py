@@ -4,9 +4,10 @@
 """The baseline: partial pooling with learned sigma, as a beginner writes it in memo after a tutorial.
 
 Global grids as domains, float32, one memo for each posterior. `hyper` is the posterior of (mu, tau) given
-all rows; `theta_of` and `sigma_of` put it in front of a group and condition on the group's rows, which `hyper`
-has already used: they count the data twice, as the tutorial does, and their numbers are the tutorial's, to
-float32 ("tutorial" of "learned_variance" in reference/tutorial_numbers.json). gridbayes imports none of this.
+all rows; `theta_of` and `sigma_of` put it in front of a group and condition on the group's rows, which
+`hyper` has already used: they count the data twice, as the tutorial does. Their numbers are the tutorial's,
+to float32 ("tutorial" of "learned_variance" in reference/tutorial_numbers.json). gridbayes imports none of
+it.
 """
 
 import jax

@@ -1,5 +1,6 @@
 """Exact Bayesian inference on grids: pooling models as memo programs, compiled to JAX."""
 
+from gridbayes import datasets
 from gridbayes.grids import Grid, gauss_legendre, geomspace, linspace, trapezoid
 from gridbayes.models.complete_pooling import complete_pooling
 from gridbayes.models.no_pooling import no_pooling
@@ -47,6 +48,7 @@ __all__ = [
     "StudentT",
     "Uniform",
     "complete_pooling",
+    "datasets",
     "gauss_legendre",
     "geomspace",
     "linspace",

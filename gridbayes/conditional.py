@@ -121,7 +121,7 @@ class Conditional:
 
     def marginals(
         self, log_w: Float[np.ndarray, "cell"], x: Affine, cells: np.ndarray, tol: float, order: int
-    ) -> list[tuple[Grid, Float[np.ndarray, "node"]]]:
+    ) -> list[tuple[Grid, Float[np.ndarray, "_node"]]]:
         """The density of each item of x, mixed over the cells, on panels that resolve it; its log, unnormalised.
 
         Parameters

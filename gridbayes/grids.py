@@ -21,7 +21,7 @@ __all__ = ["Grid", "adapt", "as_grid", "gauss_legendre", "geomspace", "linspace"
 
 ORDER = 16  # nodes a panel: degree 15 resolves a normal density on a panel five sds wide to 1e-11
 FINE = (1e-9, ORDER)  # tolerance and order of automatic grids: between nodes; sums over nodes are a thousand times closer
-COARSE = (1e-7, 12)  # of the rule that the accuracy statement compares them with
+COARSE = (1e-8, 12)  # of the rule that the accuracy statement compares them with
 MAX_DEPTH = 60  # halvings of a panel before adapt gives up on a singular point: 2**-60 of the first panel is left there
 
 
@@ -159,15 +159,15 @@ def legendre_transform(order: int) -> Float[np.ndarray, "degree node"]:
 
 def adapt(
     log_density: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    edges: list[Float[np.ndarray, "edge"]],
+    edges: list[Float[np.ndarray, "_edge"]],
     tol: float = FINE[0],
     order: int = ORDER,
-) -> list[tuple[Grid, Float[np.ndarray, "node"]]]:
+) -> list[tuple[Grid, Float[np.ndarray, "_node"]]]:
     """Panels that resolve several densities, each to `tol` of its own mass, with their log densities at the nodes.
 
     A panel is halved until the last Legendre coefficients of the density in it, times its width, fall below `tol` of
     the total mass, weighted by 1 + z**2 (z: distance from the mean in sds) so that the variance is resolved too. Panels
-    whose mass, weighted by 1 + |x| / the mean |x|, is below `tol`**1.5 are then cut off at both ends.
+    whose mass, weighted by 1 + (|x| / the mean |x|)**2, is below `tol`**1.5 are then cut off at both ends.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ class _Panels:
         mass = (panels.density() * legendre_rule(self.order)[1]).sum(axis=1) * panels.half
         size = np.maximum(np.abs(panels.low), np.abs(panels.high))
         mean = np.bincount(panels.item, mass * size) / np.bincount(panels.item, mass)
-        reaching = mass * (1 + size / mean[panels.item])
+        reaching = mass * (1 + (size / mean[panels.item]) ** 2)
         heavy = reaching > tol**1.5 * np.bincount(panels.item, mass)[panels.item]
         starts = np.searchsorted(panels.item, np.arange(panels.item[-1] + 2))
         return [panels._trimmed(a, b, heavy) for a, b in itertools.pairwise(starts)]

@@ -193,7 +193,8 @@ class _Enumeration:
 
     def _log_rest(self, d: int) -> Float[Array, "s h 1"]:
         """log W / M_d, with M_d on the scale of `_log_own`."""
-        log_w = _cells(jnp.log(jnp.asarray(self.result["hyper"])), self.model.shared_sigma)
+        masses = jnp.asarray(self.result.get("hyper", 1.0))
+        log_w = _cells(jnp.log(masses), self.model.shared_sigma)
         return (log_w - self.tables.log_m[d] + self._top(d))[..., None]
 
     def accuracy(self, posterior: Posterior) -> Accuracy:

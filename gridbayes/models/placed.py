@@ -11,7 +11,7 @@ from gridbayes.posterior import FittedModel, Posterior
 
 __all__ = ["ROUGH", "discretised", "place"]
 
-ROUGH = (1e-5, 8)  # tolerance and order of the fit whose grids are enumerated
+ROUGH = (1e-4, 8)  # tolerance and order of the fit whose grids are enumerated
 
 
 def place(posterior: Posterior, names: Iterable[str]) -> dict[str, Grid]:

@@ -182,7 +182,7 @@ def pooling(
 ) -> Pooling:
     """The model that a public call asks for, with every argument checked at this door."""
     learned = hasattr(sigma, "logpdf")
-    if sigma is None:
+    if sigma is None and not (isinstance(data, Observations) and data.errors is not None):
         raise TypeError(
             "sigma is missing. Pass a number, standard errors (one a group or one a row), or a prior to learn it: "
             "sigma=gridbayes.HalfCauchy(5)."
