@@ -101,7 +101,7 @@ class Conditional:
     @property
     def is_normal(self) -> bool:
         """Whether mu | k, t is normal."""
-        return isinstance(self.prior, Normal) or (isinstance(self.prior, Flat) and np.isinf(self.prior.support).all())
+        return isinstance(self.prior, Normal) or (isinstance(self.prior, Flat) and bool(np.isinf(self.prior.support).all()))
 
     def theta(self, d: list[int] | slice = slice(None), cells: np.ndarray | slice = slice(None)) -> Affine:
         """theta_d given mu and k, for some groups and cells."""

@@ -11,7 +11,7 @@ with W = p(mu, tau, sigma | t). A product is taken in linear space after a shift
 as a log-sum-exp.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from jax.scipy.special import logsumexp
 
-__all__ = ["SAFE", "log_cavity", "log_evidence_of_groups", "log_product", "require_memory"]
+__all__ = ["SAFE", "log_evidence_of_groups", "log_product", "log_product_slowly", "require_memory"]
 
 MEMORY_BUDGET = 4 * 2**30  # bytes that the tables of one fit may take together
 SAFE = 1e-200  # terms are at most 1, underflow loses less than 1e-300 a term: a sum above this has lost nothing
@@ -42,23 +42,16 @@ def log_product_slowly(log_x: Float[Array, "d s k"], log_y: Float[Array, "k n"])
 
 
 def log_evidence_of_groups(
-    log_likelihood: Float[Array, "d s theta"], population: Float[Array, "h theta"], log_population: Float[Array, "h theta"]
+    log_likelihood: Float[Array, "d s theta"],
+    population: Float[Array, "h theta"],
+    log_population: Callable[[], Float[Array, "h theta"]],
 ) -> Float[Array, "d s h"]:
-    """log M[d, s, h] = log sum_theta exp(log_likelihood) population."""
+    """log M[d, s, h] = log sum_theta exp(log_likelihood) population; `log_population` is made only where that underflows."""
     log_m, shift = jax.jit(log_product)(log_likelihood, population.T)
     poor = np.flatnonzero(np.asarray((log_m - shift[..., None]).min(axis=(1, 2))) < np.log(SAFE))
     if len(poor):
-        log_m = log_m.at[poor].set(jax.jit(log_product_slowly)(log_likelihood[poor], log_population.T))
+        log_m = log_m.at[poor].set(jax.jit(log_product_slowly)(log_likelihood[poor], log_population().T))
     return log_m
-
-
-def log_cavity(
-    log_w: Float[Array, "s h"],
-    log_m: Float[Array, "d s h"],
-    log_population: Float[Array, "h theta"],
-) -> Float[Array, "d s theta"]:
-    """log R[d, s, theta] = log sum_h exp(log_w - log_m) K[h, theta], as a log-sum-exp."""
-    return jax.jit(log_product_slowly)(log_w - log_m, log_population)
 
 
 def require_memory(tables: Mapping[str, tuple[int, ...]], remedy: str) -> None:

@@ -11,9 +11,12 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import brentq
 
+from gridbayes._types import Values
 from gridbayes.grids import Grid, legendre_rule, legendre_transform
 
 __all__ = ["Marginal", "checked_probability"]
+
+type Cells = np.ndarray | np.integer  # the index of the cell that an argument lies in
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +49,14 @@ class Marginal:
         return float(high - low) / 2
 
     def _falls_faster_than(self, power: float) -> bool:
-        """Whether the density falls faster than |x|**-power at both ends, judged by its slope in the end panels.
+        """Whether the density falls faster than |x - median|**-power at both ends, judged by its slope in the end panels.
 
         Only a power law reaches a thousand widths out: panels of lighter tails end long before.
         """
         if self.grid.rule != "panels":
             return True
-        x, density = (values.reshape(-1, self.grid.order) for values in (np.abs(self.grid.nodes), self._at_nodes))
+        distance = np.abs(self.grid.nodes - self.quantile(0.5))
+        x, density = (values.reshape(-1, self.grid.order) for values in (distance, self._at_nodes))
         ends = [panel for panel in (0, -1) if x[panel].max() > 1e3 * self.width and x[panel].min() > 0]
         slopes = [np.log(density[p, -1] / density[p, 0]) / np.log(x[p, -1] / x[p, 0]) for p in ends]
         return all(slope < -power - 1e-3 for slope in slopes)
@@ -62,7 +66,7 @@ class Marginal:
         """The square root of the variance."""
         return self.var**0.5
 
-    def cdf(self, x: Float[np.ndarray, "*shape"] | float) -> Float[np.ndarray, "*shape"]:
+    def cdf(self, x: Values) -> Values:
         """F(x) = p(parameter <= x | t), any shape."""
         x = np.asarray(x, float)
         cell = np.clip(np.searchsorted(self._knots, x, side="right") - 1, 0, len(self._knots) - 1)
@@ -70,9 +74,10 @@ class Marginal:
             return np.where(x < self._knots[0], 0.0, self._cumulative[cell])
         cell = np.minimum(cell, len(self._knots) - 2)
         u = np.clip((x - self._knots[cell]) / (self._knots[cell + 1] - self._knots[cell]), 0.0, 1.0)
-        return np.clip(self._cumulative[cell] + self._within(cell, u), 0.0, 1.0)
+        below = np.clip(self._cumulative[cell] + self._within(cell, u), 0.0, 1.0)
+        return np.where(x >= self._knots[-1], 1.0, below)
 
-    def density(self, x: Float[np.ndarray, "*shape"] | float) -> Float[np.ndarray, "*shape"]:
+    def density(self, x: Values) -> Values:
         """The density at x, any shape; on `points` it does not exist and this raises."""
         if self.grid.rule == "points":
             raise ValueError("points carry probabilities, not a density; use a grid with weights or automatic grids.")
@@ -82,7 +87,7 @@ class Marginal:
         u = (x - self._knots[cell]) / width
         return np.where((u < 0) | (u > 1), 0.0, self._slope(cell, u) / width)
 
-    def quantile(self, q: Float[np.ndarray, "*shape"] | float) -> Float[np.ndarray, "*shape"]:
+    def quantile(self, q: Values) -> Values:
         """The smallest x with F(x) >= q; q in [0, 1], any shape."""
         q = checked_probability(q, "q")
         if self.grid.rule == "points":
@@ -145,27 +150,27 @@ class Marginal:
         values = self.masses.reshape(-1, self.grid.order) / legendre_rule(self.grid.order)[1]
         return values @ legendre_transform(self.grid.order).T
 
-    def _slope(self, cell: np.ndarray, u: np.ndarray) -> np.ndarray:
+    def _slope(self, cell: Cells, u: Values) -> Values:
         """dF/du in a cell, u from 0 to 1."""
         if self.grid.rule == "trapezoid":
             width = self._knots[cell + 1] - self._knots[cell]
             return width * (self._at_nodes[cell] * (1 - u) + self._at_nodes[cell + 1] * u)
-        polynomials = np.polynomial.legendre.legvander(2 * u - 1, self.grid.order - 1).reshape(*u.shape, -1)
+        polynomials = np.polynomial.legendre.legvander(2 * u - 1, self.grid.order - 1).reshape(*u.shape, self.grid.order)
         return 2 * np.sum(self._coefficients[cell] * polynomials, axis=-1)
 
-    def _within(self, cell: np.ndarray, u: np.ndarray) -> np.ndarray:
+    def _within(self, cell: Cells, u: Values) -> Values:
         """F(u) - F(0) in a cell: for panels by int_{-1}^{v} P_k = (P_{k+1}(v) - P_{k-1}(v)) / (2k + 1)."""
         if self.grid.rule == "trapezoid":
             width = self._knots[cell + 1] - self._knots[cell]
             left, right = self._at_nodes[cell], self._at_nodes[cell + 1]
             return width * u * (left + (right - left) * u / 2)
         v = 2 * u - 1
-        p = np.polynomial.legendre.legvander(v, self.grid.order).reshape(*u.shape, -1)  # legvander has no 0-d case
+        p = np.polynomial.legendre.legvander(v, self.grid.order).reshape(*u.shape, self.grid.order + 1)  # legvander has no 0-d case
         k = np.arange(1, self.grid.order)
         integrals = np.concatenate([(v + 1)[..., None], (p[..., 2:] - p[..., :-2]) / (2 * k + 1)], axis=-1)
         return np.sum(self._coefficients[cell] * integrals, axis=-1)
 
-    def _inverse(self, cell: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    def _inverse(self, cell: Cells, rest: Values) -> Values:
         """The u at which F has risen by `rest` within the cell, by Newton steps inside a shrinking bracket."""
         low, high = np.zeros_like(rest), np.ones_like(rest)
         u = np.full_like(rest, 0.5)

@@ -414,6 +414,19 @@ def test_hierarchical_means_with_a_known_tau(second, printed):
     np.testing.assert_allclose([post.mean("mu"), *post.mean("theta")], printed, atol=5e-6)
 
 
+@pytest.mark.parametrize("second", [100, 200])
+def test_means_by_index_without_grids(second):
+    """The same three models in the continuum; Uniform(0.1 -+ 1e-9) says that tau is known."""
+    rows, tau = two_groups(second), gb.Uniform(0.1 - 1e-9, 0.1 + 1e-9)
+    pooled = gb.complete_pooling(rows, sigma=1, theta=gb.Flat()).mean()
+    unpooled = gb.no_pooling(rows, sigma=1, theta=gb.Normal(0, 0.1)).mean("theta", 1)
+    hierarchical = gb.partial_pooling(rows, sigma=1, mu=gb.Normal(1, 0.1), tau=tau)
+    assert pooled == pytest.approx(2 * second / (1000 + second), abs=1e-10)
+    assert float(unpooled) == pytest.approx(2 * second / (100 + second), abs=1e-10)
+    printed = {100: [0.83019, 0.07547, 1.41509], 200: [0.90588, 0.08235, 1.63529]}[second]
+    np.testing.assert_allclose([hierarchical.mean("mu"), *hierarchical.mean("theta")], printed, atol=5e-6)
+
+
 # --- float64, and nothing of the caller's touched -----------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ hyperpriors (an update) is one compiled call of the model's memo program with tw
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import SimpleNamespace
 
 import jax
@@ -21,7 +21,7 @@ from gridbayes.contraction import SAFE, log_evidence_of_groups, log_product, log
 from gridbayes.grids import Grid
 from gridbayes.likelihoods import known_sigma, learned_sigma
 from gridbayes.models.pooling import Pooling
-from gridbayes.models.run import Arguments, log_prior, shared_masses
+from gridbayes.models.run import Arguments, arguments_of, log_prior, shared_masses
 from gridbayes.posterior import Posterior, checked_masses
 from gridbayes.program import Program, Slot
 from gridbayes.summaries import Marginal
@@ -40,7 +40,7 @@ class Tables:
     log_likelihood : log L[d, s, theta].
     log_m : log M[d, s, h].
     log_m_total : sum over d of log M, with an axis for each shared parameter.
-    population, log_population : K[h, theta] = p(theta | shared parameters) and its log.
+    population : K[h, theta] = p(theta | shared parameters).
     by_sigma : L[d, sigma, theta], shifted to a largest value of 1 for each (d, sigma), for groups with own sigma.
     by_sigma_shift : its log shift (d, sigma).
     """
@@ -48,8 +48,7 @@ class Tables:
     log_likelihood: Float[Array, "d s theta"]
     log_m: Float[Array, "d s h"]
     log_m_total: Float[Array, "*shared"]
-    population: Float[Array, "h theta_or_none"]
-    log_population: Float[Array, "h theta_or_none"]
+    population: Float[Array, "h theta"]
     by_sigma: Float[Array, "d sigma theta"] | None
     by_sigma_shift: Float[Array, "d sigma"] | None
 
@@ -90,14 +89,13 @@ class _Enumeration:
         engine = _engine(model.program, _Structure.of(model), _sizes(model, grids))
         tables = _kept_tables(model, grids, placed, engine)
         slots = [*model.hyper, *([Slot("sigma", model.priors["sigma"])] if model.own_sigma else [])]
-        arguments = {
-            name: jnp.asarray(value, dtype=jnp.float64)
-            for slot in slots
-            for name, value in slot.arguments(grids[slot.name]).items()
-        }
-        explicit = {slot.name: jnp.asarray(float(slot.name not in placed)) for slot in slots}
-        result = {name: np.asarray(value) for name, value in engine.update(arguments, explicit, vars(tables)).items()}
-        return cls(model, grids, continuum, tables, result)
+        arguments = {name: value for slot in slots for name, value in arguments_of(slot, grids[slot.name]).items()}
+        explicit = {slot.name: np.float64(slot.name not in placed) for slot in slots}
+        result = engine.update(arguments, explicit, vars(tables))
+        if "log_kept" in result and float(result["log_kept"]) < np.log(SAFE):
+            log_population = _log_population(model, grids, placed, engine.memos)
+            result = engine.update(arguments, explicit, vars(tables), log_population)
+        return cls(model, grids, continuum, tables, {name: np.asarray(value) for name, value in result.items()})
 
     @property
     def title(self) -> str:
@@ -165,7 +163,7 @@ class _Enumeration:
 
     def _theta_with_sigma(self, d: int) -> np.ndarray:
         with jax.enable_x64(True):
-            cavity = logsumexp(self._log_rest(d)[0] + self.tables.log_population, axis=0)
+            cavity = logsumexp(self._log_rest(d)[0] + jnp.log(self.tables.population), axis=0)
             log_joint = cavity[:, None] + self._log_by_sigma(d).T
             return np.asarray(jnp.exp(log_joint - log_joint.max()))
 
@@ -263,22 +261,28 @@ def _engine(program: Program, structure: _Structure, sizes: tuple[tuple[str, int
 def _update(memos: SimpleNamespace, structure: _Structure) -> Callable:
     shared_sigma = any(slot.name == "sigma" for slot in structure.hyper)
 
-    def update(arguments: dict, explicit: dict, tables: dict) -> dict:
+    def update(arguments: dict, explicit: dict, tables: dict, log_population: Array | None = None) -> dict:
         log_w, result = shared_masses(memos, structure.hyper, arguments, explicit, tables["log_m_total"])
-        log_cells = _cells(log_w, shared_sigma)
-        # in complete pooling a cell is a value of theta
-        log_r = _cavity(log_cells, tables) if structure.effects else log_cells - tables["log_m"]
+        log_x = _cells(log_w, shared_sigma) - tables["log_m"]
+        if not structure.effects:  # in complete pooling a cell is a value of theta
+            log_r = log_x
+        elif log_population is not None:
+            log_r = log_product_slowly(log_x, log_population)
+        else:
+            log_r, result["log_kept"] = _cavity(log_x, tables)
         if structure.effects:
             pick = slice(None) if shared_sigma else 0
             result["effect"] = memos.effect(log_r[:, pick], tables["log_likelihood"][:, pick])
         if structure.noise:
-            result |= _noise(memos, structure.noise, arguments, explicit, log_r[:, 0], tables)
+            result |= _noise(memos, structure.noise, arguments, log_r[:, 0], tables)
         return result
 
     return update
 
 
-def _noise(memos, slot: Arguments, arguments: dict, explicit: dict, log_r: Array, tables: dict) -> dict:
+def _noise(
+    memos: SimpleNamespace, slot: Arguments, arguments: dict, log_r: Float[Array, "d theta"], tables: dict
+) -> dict:
     """p(sigma_d | t): sum_theta R_d(theta) L_d(theta, sigma) for each sigma, handed to the program."""
     shift = jnp.max(log_r, axis=-1, keepdims=True)
     fit = jnp.einsum("dst,dt->ds", tables["by_sigma"], jnp.exp(log_r - shift))
@@ -287,17 +291,15 @@ def _noise(memos, slot: Arguments, arguments: dict, explicit: dict, log_r: Array
     return {"noise": memos.noise(*prior[0], log_fit, *prior[1]), "log_prior_sigma": log_prior(memos, slot, arguments)}
 
 
-def _cavity(log_w: Float[Array, "s h"], tables: dict) -> Float[Array, "d s theta"]:
-    """log R[d, s, theta]; taken again as a log-sum-exp when prior and data are too far apart for a product."""
-    log_x = log_w - tables["log_m"]
+def _cavity(log_x: Float[Array, "d s h"], tables: dict) -> tuple[Float[Array, "d s theta"], Float[Array, ""]]:
+    """log R[d, s, theta], and how much of p(theta_d | t) the product has kept above underflow, for the worst group.
+
+    It keeps too little where prior and data are far apart; then the update is run again with log-sum-exps.
+    """
     log_r, shift = log_product(log_x, tables["population"])
     own = tables["log_likelihood"]
-    kept = logsumexp(log_r - shift.max(axis=1)[:, None, None] + own - own.max(axis=(1, 2))[:, None, None], axis=(1, 2))
-    return jax.lax.cond(
-        jnp.all(kept > np.log(SAFE)),
-        lambda: log_r,
-        lambda: log_product_slowly(log_x, tables["log_population"]),
-    )
+    kept = log_r - shift.max(axis=1)[:, None, None] + own - own.max(axis=(1, 2))[:, None, None]
+    return log_r, logsumexp(kept, axis=(1, 2)).min()
 
 
 def _cells(log_w: Float[Array, "*shared"], shared_sigma: bool) -> Float[Array, "s h"]:
@@ -323,8 +325,7 @@ def _kept_tables(
         model.program,
         placed,
         tuple((name, grid.nodes.tobytes(), grid.log_weight.tobytes()) for name, grid in sorted(grids.items())),
-        repr(model.priors["sigma"]) if model.own_sigma else "",
-        repr(model.priors["theta"]) if model.kind == "no" else "",
+        *(model.priors[name].logpdf(grids[name].nodes).tobytes() for name in _own_priors(model)),
     )
     if key not in _kept:
         _kept[key] = _tables(model, grids, placed, engine.memos)
@@ -332,6 +333,11 @@ def _kept_tables(
             _kept.popitem(last=False)
     _kept.move_to_end(key)
     return _kept[key]
+
+
+def _own_priors(model: Pooling) -> list[str]:
+    """Parameters whose priors the tables depend on: those that are not shared."""
+    return (["sigma"] if model.own_sigma else []) + (["theta"] if model.kind == "no" else [])
 
 
 def _tables(
@@ -342,13 +348,13 @@ def _tables(
     own, by_sigma, shift = _likelihood_tables(model, grids, placed, memos)
     shape = [lengths[slot.name] for slot in model.hyper]
     if model.kind == "complete":
-        log_m, log_population = own, jnp.zeros((lengths["theta"], 0))
+        log_m, population = own, jnp.eye(lengths["theta"])
     else:
-        log_population = _log_population(model, grids, placed, memos)
-        log_m = log_evidence_of_groups(own, jnp.exp(log_population), log_population)
+        population = jnp.exp(_log_population(model, grids, placed, memos))
+        log_m = log_evidence_of_groups(own, population, lambda: _log_population(model, grids, placed, memos))
     total = log_m.sum(axis=0)
     total = jnp.moveaxis(total, 0, -1) if model.shared_sigma else total[0]
-    return Tables(own, log_m, total.reshape(shape), jnp.exp(log_population), log_population, by_sigma, shift)
+    return Tables(own, log_m, total.reshape(shape), population, by_sigma, shift)
 
 
 def _likelihood_tables(
@@ -362,8 +368,7 @@ def _likelihood_tables(
     if model.shared_sigma:
         return log_l, None, None
     slot = Slot("sigma", model.priors["sigma"])
-    arguments = {name: jnp.asarray(value, dtype=jnp.float64) for name, value in slot.arguments(grids["sigma"]).items()}
-    log_p = log_prior(memos, Arguments.of(slot), arguments)
+    log_p = log_prior(memos, Arguments.of(slot), arguments_of(slot, grids["sigma"]))
     log_p = log_p - (0.0 if "sigma" in placed else logsumexp(log_p))
     shift = log_l.max(axis=2)
     own = logsumexp(log_p[:, None] + log_l, axis=1, keepdims=True)
@@ -376,15 +381,19 @@ def _log_population(
     """log p(theta | shared parameters), normalised over the nodes of theta for each cell."""
     if model.kind == "no":
         slot = Slot("theta", model.priors["theta"])
-        values = {name: jnp.asarray(v, dtype=jnp.float64) for name, v in slot.arguments(grids["theta"]).items()}
-        log_k = log_prior(memos, Arguments.of(slot), values)[None, :]
+        log_k = log_prior(memos, Arguments.of(slot), arguments_of(slot, grids["theta"]))[None, :]
     else:
         nodes = [jnp.asarray(grids[name].nodes) for name in ("mu", "tau", "theta")]
         # at tau = 0 all mass is on the node next to mu, which is the limit of a tau far below the spacing
         nodes[1] = jnp.maximum(nodes[1], 1e-6 * np.diff(grids["theta"].nodes).min())
-        log_k = memos.log_population(*nodes, jnp.asarray(grids["theta"].log_weight)).reshape(-1, len(nodes[2]))
+        log_k = jax.jit(memos.log_population)(*nodes, jnp.asarray(grids["theta"].log_weight)).reshape(-1, len(nodes[2]))
     if model.kind == "no" and "theta" in placed:
         return log_k
+    return _normalised(log_k)
+
+
+@partial(jax.jit, donate_argnums=0)
+def _normalised(log_k: Float[Array, "h theta"]) -> Float[Array, "h theta"]:
     return log_k - logsumexp(log_k, axis=1, keepdims=True)
 
 

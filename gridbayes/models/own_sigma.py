@@ -79,7 +79,7 @@ class _Group:
 
 @jax.jit
 def _log_evidence(
-    mu: Float[Array, " cell"], tau: Float[Array, " cell"], log_p: Float[Array, " sigma"], w: Float[Array, " sigma"], c: float
+    mu: Float[Array, " cell"], tau: Float[Array, " cell"], log_p: Float[Array, " sigma"], w: Float[Array, " sigma"], c: Float[Array, ""] | float
 ) -> Float[Array, " cell"]:
     spread = 1 + w * tau[:, None] ** 2
     return logsumexp(log_p - jnp.log(spread) / 2 - w / spread * (mu[:, None] - c) ** 2 / 2, axis=1)
@@ -336,4 +336,4 @@ class OwnSigma:
 
     def accuracy(self, posterior: Posterior) -> Accuracy:
         """The distance to a coarser rule: an upper bound, since the finer one is closer to the continuum than to it."""
-        return Accuracy.refined(posterior, OwnSigma(self.model, *COARSE).posterior())
+        return Accuracy.refined(posterior, OwnSigma(self.model, 10 * self.tol, COARSE[1]).posterior())

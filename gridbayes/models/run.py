@@ -57,15 +57,17 @@ def shared_masses(
     return jnp.log(masses), {"hyper": masses, "log_evidence": logsumexp(log_joint) - log_total}
 
 
-def log_prior(memos: SimpleNamespace, slot: Arguments, arguments: Mapping[str, Array]) -> Float[Array, " node"]:
+def log_prior(
+    memos: SimpleNamespace, slot: Arguments, arguments: Mapping[str, Array | np.ndarray]
+) -> Float[Array, " node"]:
     """The log prior masses of a parameter's nodes, as the program states them."""
     memo = getattr(memos, f"log_prior_{slot.name}")
-    return memo(*(arguments[name] for name in (*slot.tables, *slot.scalars)))
+    return memo(*(jnp.asarray(arguments[name]) for name in (*slot.tables, *slot.scalars)))
 
 
-def arguments_of(slot: Slot, grid: Grid) -> dict[str, Array]:
-    """The slot's arguments on this grid, as JAX arrays."""
-    return {name: jnp.asarray(value, dtype=jnp.float64) for name, value in slot.arguments(grid).items()}
+def arguments_of(slot: Slot, grid: Grid) -> dict[str, np.ndarray]:
+    """The slot's arguments on this grid, float64 all, so that another type never compiles the program again."""
+    return {name: np.asarray(value, np.float64) for name, value in slot.arguments(grid).items()}
 
 
 # --- automatic grids: their lengths follow the data, so tables are padded with nodes of no weight -----------------
@@ -109,7 +111,7 @@ def _hyper(program: Program, slots: tuple[Arguments, ...], sizes: tuple[tuple[st
 
 
 def run_groups(
-    program: Program, memo: str, densities: list[tuple[Grid, Float[np.ndarray, " node"]]]
+    program: Program, memo: str, densities: list[tuple[Grid, Float[np.ndarray, " _node"]]]
 ) -> tuple[Marginal, ...]:
     """The masses of one parameter of every group, by the program's `effect` or `noise`, from log densities on grids."""
     parameter = {"effect": "Theta", "noise": "Sigma"}[memo]
