@@ -114,4 +114,4 @@ class Accuracy:
         return f"{line}; {self.remedy}" if self.remedy and worst.size > FINE else line
 
     def _repr_html_(self) -> str:
-        return self.to_pandas()._repr_html_()
+        return str(self.to_pandas()._repr_html_())

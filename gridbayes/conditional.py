@@ -225,7 +225,7 @@ def log_sum_exp(x: Float[np.ndarray, "*shape n"]) -> Float[np.ndarray, "*shape"]
     top = x.max(axis=-1)
     shift = np.where(np.isfinite(top), top, 0.0)
     with np.errstate(divide="ignore"):
-        return shift + np.log(np.exp(x - shift[..., None]).sum(axis=-1))
+        return np.asarray(shift + np.log(np.exp(x - shift[..., None]).sum(axis=-1)))
 
 
 def _narrow_convolution(prior: Prior, m: np.ndarray, s: np.ndarray) -> np.ndarray:

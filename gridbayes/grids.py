@@ -10,7 +10,7 @@ A grid has one of three rules, and the rule decides how masses at the nodes are 
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Literal
 
@@ -33,7 +33,7 @@ class Grid:
     ----------
     nodes : (node,) increasing, in the parameter's own unit.
     weights : (node,) quadrature weights in the same unit, or None for equal weights (`points`).
-    edges : (panel + 1,) of the Gauss-Legendre panels, or None for the other rules.
+    edges : (panel + 1,) of the Gauss-Legendre panels; empty for the other rules.
 
     Raises
     ------
@@ -47,7 +47,7 @@ class Grid:
     __no_type_check__ = True  # a run-time type checker must not come before the checks below, whose errors teach
     nodes: Float[np.ndarray, "node"]
     weights: Float[np.ndarray, "node"] | None = None
-    edges: Float[np.ndarray, "edge"] | None = None
+    edges: Float[np.ndarray, "edge"] = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", _checked_nodes(self.nodes))
@@ -59,7 +59,7 @@ class Grid:
         """How the density between the nodes is read."""
         if self.weights is None:
             return "points"
-        return "trapezoid" if self.edges is None else "panels"
+        return "panels" if len(self.edges) else "trapezoid"
 
     @cached_property
     def log_weight(self) -> Float[np.ndarray, "node"]:
@@ -69,13 +69,13 @@ class Grid:
     @property
     def order(self) -> int:
         """Nodes in a panel (0 for the other rules)."""
-        return 0 if self.edges is None else len(self) // (len(self.edges) - 1)
+        return len(self) // (len(self.edges) - 1) if len(self.edges) else 0
 
     def __len__(self) -> int:
         return len(self.nodes)
 
     def __repr__(self) -> str:
-        lowest, highest = (self.nodes if self.edges is None else self.edges)[[0, -1]]
+        lowest, highest = (self.edges if len(self.edges) else self.nodes)[[0, -1]]
         what = {"points": "points", "trapezoid": "trapezoid nodes", "panels": f"nodes in panels of {self.order}"}
         return f"Grid({len(self)} {what[self.rule]} from {lowest:g} to {highest:g})"
 
@@ -228,8 +228,8 @@ class _Panels:
             self.order,
             np.empty((2 * len(split.item), self.order)),
         ).evaluated(log_density)
-        return _Panels(*(np.concatenate([getattr(good, a), getattr(halves, a)]) for a in ("item", "low", "high")),
-                       self.order, np.concatenate([good.f, halves.f]))  # fmt: skip
+        item, low, high, f = (np.concatenate([getattr(good, a), getattr(halves, a)]) for a in ("item", "low", "high", "f"))
+        return _Panels(item, low, high, self.order, f)
 
     def density(self) -> np.ndarray:
         """exp(f - the largest f of the same item), (panel, node)."""
@@ -245,7 +245,7 @@ class _Panels:
         total = np.bincount(self.item, mass.sum(axis=1))
         mean = np.bincount(self.item, (mass * x).sum(axis=1)) / total
         variance = np.bincount(self.item, (mass * (x - mean[self.item][:, None]) ** 2).sum(axis=1)) / total
-        spread = np.sqrt(np.maximum(variance, np.finfo(float).tiny))[self.item]
+        spread = np.sqrt(np.maximum(variance, 1e-200))[self.item]  # its inverse squared must not overflow
         z = np.maximum(np.abs(self.low - mean[self.item]), np.abs(self.high - mean[self.item])) / spread
         tail = np.abs(p @ legendre_transform(self.order)[-2:].T).max(axis=1) * self.half
         wide = self.half > 8 * np.finfo(float).eps * np.maximum(np.abs(self.low), np.abs(self.high))

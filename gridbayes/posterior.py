@@ -4,7 +4,7 @@ import html
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:  # xarray and pandas are loaded by the first labelled result: 
     import pandas as pd
     import xarray as xr
 
-__all__ = ["FittedModel", "Posterior", "PosteriorError", "checked_masses"]
+__all__ = ["Address", "FittedModel", "Posterior", "PosteriorError", "checked_masses"]
+
+type Address = tuple[str, int | None]  # a parameter, and the index of its group where each has its own
 
 PROB = 0.89  # the probability of an interval unless the caller names another; it stands in every column name
 
@@ -33,7 +35,7 @@ class FittedModel(Protocol):
     @property
     def title(self) -> str: ...
 
-    def joint(self, first: tuple[str, int | None], second: tuple[str, int | None]) -> tuple[Marginal, Marginal, np.ndarray]:
+    def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
         """p(first, second | t) as masses, with the grids of both; a parameter is a name and a group's index."""
         ...
 
@@ -210,7 +212,8 @@ class Posterior:
         arrays = {}
         for name in self.marginals:
             array = self.marginal(name)
-            arrays[f"p_{name}"] = array.rename({axis: f"{name}_{axis}" for axis in ("node", "weight") if axis in (*array.dims, *array.coords)})  # fmt: skip
+            own = [axis for axis in ("node", "weight") if axis in (*array.dims, *array.coords)]
+            arrays[f"p_{name}"] = array.rename({axis: f"{name}_{axis}" for axis in own})
         attributes = {"model": self.model.title, "log_evidence": self.log_evidence, "program": str(self.program)}
         return xr.Dataset(arrays, attrs=attributes)
 
@@ -251,10 +254,10 @@ class Posterior:
             for label, marginal in zip(self._labels(name), marginals, strict=True)
         ]
 
-    def _address(self, name: str | None, group: Hashable) -> tuple[str, int | None]:
+    def _address(self, name: str | None, group: Hashable) -> Address:
         if name is None and len(self.marginals) == 1:
             name = next(iter(self.marginals))
-        if name not in self.marginals:
+        if name is None or name not in self.marginals:
             raise ValueError(f"no parameter {name!r} in {self.model.title}; it has {', '.join(self.marginals)}.")
         if name not in self.per_group:
             if group is not None:
@@ -273,14 +276,16 @@ class Posterior:
         name, index = self._address(name, group)
         return name, self.marginals[name] if index is None else (self.marginals[name][index],)
 
-    def _each(self, name, group, statistic, coordinate: Mapping = {}):  # noqa: B006 (never written to)
+    def _each(self, name, group, statistic, coordinate: Mapping | None = None):
         """`statistic` of one marginal as it is, of every group's as an array with the axis `group`."""
         import xarray as xr
 
+        coordinate = coordinate or {}
         name, found = self._find(name, group)
         if name not in self.per_group or group is not None:
             value = statistic(found[0])
-            return xr.DataArray(value, coords=coordinate, dims=tuple(coordinate), name=name) if coordinate else float(value)
+            labelled = xr.DataArray(value, coords=coordinate, dims=tuple(coordinate), name=name)
+            return labelled if coordinate else float(value)
         values = np.stack([statistic(marginal) for marginal in found])
         coordinates = {"group": list(self.groups), **coordinate}
         return xr.DataArray(values, coords=coordinates, dims=("group", *coordinate), name=name)
@@ -288,10 +293,9 @@ class Posterior:
     def _interval(self, kind: str, name, prob, group) -> "xr.DataArray":
         if isinstance(name, (int, float)):
             name, prob = None, name
-        result = self._each(
-            name, group, lambda marginal: getattr(marginal, kind)(prob), {"bound": ["lower", "upper"]}
-        )
-        return result.assign_attrs(ci_kind=kind, ci_prob=float(prob))
+        bounds = {"bound": ["lower", "upper"]}
+        result = self._each(name, group, lambda marginal: getattr(marginal, kind)(prob), bounds)
+        return cast("xr.DataArray", result).assign_attrs(ci_kind=kind, ci_prob=float(prob))
 
 
 @dataclass(frozen=True)
@@ -320,8 +324,8 @@ def checked_masses(masses: np.ndarray, what: str, axes: int = 1) -> np.ndarray:
         raise PosteriorError(f"p({what} | t) is not finite. A table of the program holds NaN or +inf.")
     if masses.min() < 0 or np.abs(total - 1).max() > 1e-9:
         raise PosteriorError(
-            f"p({what} | t) sums to {float(np.ravel(total)[np.argmax(np.abs(total - 1))])} instead of 1, its least mass is "
-            f"{masses.min()}. The prior and the data exclude one another on these grids; widen the grids."
+            f"p({what} | t) sums to {float(np.ravel(total)[np.argmax(np.abs(total - 1))])} instead of 1, its least mass "
+            f"is {masses.min()}. The prior and the data exclude one another on these grids; widen the grids."
         )
     return masses
 
@@ -342,13 +346,13 @@ def _ragged_array(name: str, marginals: tuple[Marginal, ...], groups: tuple[Hash
 
     length = max(len(marginal.grid) for marginal in marginals)
 
-    def filled(rows: list[np.ndarray], mode: str) -> np.ndarray:
-        return np.stack([np.pad(row, (0, length - len(row)), mode=mode) for row in rows])
+    def filled(rows: list[np.ndarray], last: bool) -> np.ndarray:
+        return np.stack([np.append(row, np.full(length - len(row), row[-1] if last else 0.0)) for row in rows])
 
     coordinates = {
         "group": list(groups),
-        name: (("group", "node"), filled([m.grid.nodes for m in marginals], "edge")),
-        "weight": (("group", "node"), filled([np.exp(m.grid.log_weight) for m in marginals], "edge")),
+        name: (("group", "node"), filled([m.grid.nodes for m in marginals], last=True)),
+        "weight": (("group", "node"), filled([np.exp(m.grid.log_weight) for m in marginals], last=True)),
     }
-    masses = filled([m.masses for m in marginals], "constant")
+    masses = filled([m.masses for m in marginals], last=False)
     return xr.DataArray(masses, dims=("group", "node"), coords=coordinates, name=f"p_{name}")

@@ -127,7 +127,7 @@ class Marginal:
 
     @cached_property
     def _knots(self) -> np.ndarray:
-        return self.grid.nodes if self.grid.edges is None else self.grid.edges
+        return self.grid.edges if len(self.grid.edges) else self.grid.nodes
 
     @cached_property
     def _cumulative(self) -> np.ndarray:

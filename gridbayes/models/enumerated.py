@@ -22,7 +22,7 @@ from gridbayes.grids import Grid
 from gridbayes.likelihoods import known_sigma, learned_sigma
 from gridbayes.models.pooling import Pooling
 from gridbayes.models.run import Arguments, arguments_of, log_prior, shared_masses
-from gridbayes.posterior import Posterior, checked_masses
+from gridbayes.posterior import Address, Posterior, checked_masses
 from gridbayes.program import Program, Slot
 from gridbayes.summaries import Marginal
 
@@ -121,31 +121,30 @@ class _Enumeration:
 
     # --- what a Posterior asks for --------------------------------------------------------------------------------
 
-    def joint(
-        self, first: tuple[str, int | None], second: tuple[str, int | None]
-    ) -> tuple[Marginal, Marginal, np.ndarray]:
+    def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
         """p(first, second | t) for two shared parameters, or one shared and one of a group, or two of one group."""
         masses = self._pair(first, second)
         masses = checked_masses(masses / masses.sum(), f"{first[0]}, {second[0]}", axes=2)
         grids = self.grids[first[0]], self.grids[second[0]]
         return Marginal(grids[0], masses.sum(axis=1)), Marginal(grids[1], masses.sum(axis=0)), masses
 
-    def _pair(self, first: tuple[str, int | None], second: tuple[str, int | None]) -> np.ndarray:
+    def _pair(self, first: Address, second: Address) -> np.ndarray:
         shared = [slot.name for slot in self.model.hyper]
-        names, indices = zip(first, second, strict=True)
+        (one, d), (two, e) = first, second
         for name, index in (first, second):
             if name in self.model.per_group and index is None:
                 raise ValueError(f"joint with {name} needs one group: pass group=.")
-        if all(name in shared for name in names):
-            others = tuple(i for i, name in enumerate(shared) if name not in names)
+        if d is None and e is None:
+            others = tuple(i for i, name in enumerate(shared) if name not in (one, two))
             masses = self.result["hyper"].sum(axis=others)
-            return masses if shared.index(names[0]) < shared.index(names[1]) else masses.T
-        if names[0] in shared:
-            return self._shared_with_group(names[0], names[1], indices[1])
-        if names[1] in shared:
-            return self._shared_with_group(names[1], names[0], indices[0]).T
-        masses = self._theta_with_sigma(indices[0])
-        return masses if names[0] == "theta" else masses.T
+            return masses if shared.index(one) < shared.index(two) else masses.T
+        if d is None and e is not None:
+            return self._shared_with_group(one, two, e)
+        if d is not None and e is None:
+            return self._shared_with_group(two, one, d).T
+        assert d is not None
+        masses = self._theta_with_sigma(d)
+        return masses if one == "theta" else masses.T
 
     def _shared_with_group(self, name: str, other: str, d: int) -> np.ndarray:
         """p(shared, theta_d | t) or p(shared, sigma_d | t), other shared parameters summed out."""
@@ -185,6 +184,7 @@ class _Enumeration:
 
     def _log_by_sigma(self, d: int) -> Float[Array, "sigma theta"]:
         """log p(sigma) L_d(theta, sigma), shifted to a largest value of 0."""
+        assert self.tables.by_sigma is not None and self.tables.by_sigma_shift is not None
         own = jnp.log(self.tables.by_sigma[d]) + self.tables.by_sigma_shift[d][:, None]
         own = own + jnp.asarray(self.result["log_prior_sigma"])[:, None]
         return own - own.max()

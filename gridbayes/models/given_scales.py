@@ -17,7 +17,7 @@ from gridbayes.grids import COARSE, Grid, adapt, in_panels
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling
-from gridbayes.posterior import FittedModel, Posterior, checked_masses
+from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
 from gridbayes.models.run import marginal_of, run_groups, run_hyper
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
 from gridbayes.priors import Prior
@@ -75,7 +75,7 @@ class GivenScales:
     def _log_evidence(self, cells: Mapping[str, np.ndarray]) -> np.ndarray:
         """log p(t | scales), (cell,)."""
         if self.model.kind == "no":
-            return sum(part.log_evidence for part in self._by_group(cells))
+            return np.sum([part.log_evidence for part in self._by_group(cells)], axis=0)
         return self._conditional(cells).log_evidence
 
     def _factors(self, cells: Mapping[str, np.ndarray]) -> NormalFactors:
@@ -129,7 +129,7 @@ class GivenScales:
     def _shared(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
         """Complete and partial pooling: the shared parameters by the program, then each theta given them."""
         masses, log_evidence = self.hyper
-        marginals = {name: (marginal_of(masses, axis, grid),) for axis, (name, grid) in enumerate(self.grids.items())}
+        marginals: dict[str, tuple[Marginal, ...]] = {name: (marginal_of(masses, axis, grid),) for axis, (name, grid) in enumerate(self.grids.items())}
         if self.model.kind == "partial":
             marginals["theta"] = self._mixed(self.conditional.theta(cells=self.kept))
         return marginals, log_evidence
@@ -179,9 +179,7 @@ class GivenScales:
 
     # --- what a Posterior asks for --------------------------------------------------------------------------------
 
-    def joint(
-        self, first: tuple[str, int | None], second: tuple[str, int | None]
-    ) -> tuple[Marginal, Marginal, np.ndarray]:
+    def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
         """p(first, second | t) for two shared parameters, or a scale and the theta of a group."""
         names = [name for name, _ in (first, second)]
         if self.model.kind == "no":
@@ -191,7 +189,8 @@ class GivenScales:
             masses = self.hyper[0].sum(axis=others)
             ordered = [name for name in self.grids if name in names]
             masses = masses if ordered == names else masses.T
-            return *(marginal_of(masses, axis, self.grids[name]) for axis, name in enumerate(names)), masses
+            one, two = (marginal_of(masses, axis, self.grids[name]) for axis, name in enumerate(names))
+            return one, two, masses
         if names[1] != "theta":
             other, theta, masses = self.joint(second, first)
             return theta, other, masses.T

@@ -29,7 +29,7 @@ from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling
 from gridbayes.models.run import marginal_of, run_groups, run_hyper
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
-from gridbayes.posterior import FittedModel, Posterior
+from gridbayes.posterior import Address, FittedModel, Posterior
 from gridbayes.priors import Prior
 from gridbayes.smoothing import interpolated, log_smoothed
 from gridbayes.summaries import Marginal
@@ -201,7 +201,7 @@ class OwnSigma:
         edges = self._location_edges(prior)
 
         def log_density(item: np.ndarray, theta: np.ndarray) -> np.ndarray:
-            own = [self.groups[d].log_likelihood(x) for d, x in zip(item, theta, strict=True)]
+            own = [self.groups[d].log_likelihood(x) for d, x in zip(item.tolist(), theta, strict=True)]
             return prior.logpdf(theta) + np.stack(own)
 
         densities = adapt(log_density, [edges] * len(self.groups), self.tol, self.order)
@@ -216,7 +216,7 @@ class OwnSigma:
 
         def log_density(item: np.ndarray, sigma: np.ndarray) -> np.ndarray:
             rows = []
-            for d, x in zip(item, sigma, strict=True):
+            for d, x in zip(item.tolist(), sigma, strict=True):
                 factor = learned_sigma(observations, x)
                 log_p = prior.logpdf(x)
                 if observations.count[d] > 0:
@@ -257,7 +257,7 @@ class OwnSigma:
         def log_density(_, x: np.ndarray) -> np.ndarray:
             own, rest = (part.ravel() for part in np.meshgrid(x.ravel(), grid.nodes, indexing="ij"))
             mu, tau = (own, rest) if name == "mu" else (rest, own)
-            total = sum(group.log_evidence(mu, tau) for group in self.groups).reshape(-1, len(grid))
+            total = np.sum([group.log_evidence(mu, tau) for group in self.groups], axis=0).reshape(-1, len(grid))
             return (self.model.priors[name].logpdf(x.ravel()) + log_sum_exp(total + log_other)).reshape(x.shape)
 
         return log_density
@@ -306,13 +306,13 @@ class OwnSigma:
         rest = log_w[kept] - self.log_evidence[:, kept]
 
         def log_density(item: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-            rows = [self._log_noise(d, x, mu, tau, rest[d]) for d, x in zip(item, sigma, strict=True)]
+            rows = [self._log_noise(d, x, mu, tau, rest[d]) for d, x in zip(item.tolist(), sigma, strict=True)]
             return prior.logpdf(sigma) + np.stack(rows)
 
         densities = adapt(log_density, [self._sigma_edges(d) for d in range(len(self.groups))], self.tol, self.order)
         return run_groups(self.model.continuous_program, "noise", densities)
 
-    def _log_noise(self, d: int, sigma: np.ndarray, mu: np.ndarray, tau: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    def _log_noise(self, d: int | np.integer, sigma: np.ndarray, mu: np.ndarray, tau: np.ndarray, rest: np.ndarray) -> np.ndarray:
         factor = learned_sigma(self.model.observations, sigma)
         a, w, c = factor.a[d][:, None], factor.w[d][:, None], factor.c[d]
         spread = 1 + w * tau**2
@@ -324,9 +324,7 @@ class OwnSigma:
     def _discretised(self) -> FittedModel:
         return discretised(self.model, OwnSigma(self.model, *ROUGH).posterior())
 
-    def joint(
-        self, first: tuple[str, int | None], second: tuple[str, int | None]
-    ) -> tuple[Marginal, Marginal, np.ndarray]:
+    def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
         """p(first, second | t), enumerated on the grids of a coarser fit."""
         return self._discretised.joint(first, second)
 

@@ -266,5 +266,5 @@ def theta_prior(theta: object, mu: object, tau: float | None, mu_scale: float | 
             raise TypeError("a prior for mu is the whole prior of theta here; leave out tau and mu_scale.")
         return mu
     if tau is not None:
-        return Normal(0.0 if mu is None else mu, tau)
+        return Normal(0.0 if mu is None else mu, tau)  # pyright: ignore[reportArgumentType] (Normal checks both)
     return prior_or_scale("mu", mu, mu_scale, lambda scale: Normal(0.0, scale))
