@@ -1,29 +1,32 @@
 """Exact Bayesian inference on grids: pooling models as memo programs, compiled to JAX."""
 
-from gridbayes import datasets
-from gridbayes.grids import Grid, gauss_legendre, geomspace, linspace, trapezoid
-from gridbayes.models.complete_pooling import complete_pooling
-from gridbayes.models.no_pooling import no_pooling
-from gridbayes.models.partial_pooling import partial_pooling
-from gridbayes.observations import Observations, observe
-from gridbayes.posterior import Posterior, PosteriorError
-from gridbayes.priors import (
-    Cauchy,
-    Exponential,
-    Flat,
-    Gamma,
-    HalfCauchy,
-    HalfNormal,
-    HalfStudentT,
-    InverseGamma,
-    Laplace,
-    LogNormal,
-    Normal,
-    Prior,
-    StudentT,
-    Uniform,
-)
-from gridbayes.program import Program
+import warnings
+
+with warnings.catch_warnings():  # NumPy and JAX add filters of their own when they are first imported
+    from gridbayes import datasets
+    from gridbayes.grids import Grid, gauss_legendre, geomspace, linspace, trapezoid
+    from gridbayes.models.complete_pooling import complete_pooling
+    from gridbayes.models.no_pooling import no_pooling
+    from gridbayes.models.partial_pooling import partial_pooling
+    from gridbayes.observations import Observations, observe
+    from gridbayes.posterior import Posterior, PosteriorError
+    from gridbayes.priors import (
+        Cauchy,
+        Exponential,
+        Flat,
+        Gamma,
+        HalfCauchy,
+        HalfNormal,
+        HalfStudentT,
+        InverseGamma,
+        Laplace,
+        LogNormal,
+        Normal,
+        Prior,
+        StudentT,
+        Uniform,
+    )
+    from gridbayes.program import Program
 
 __version__ = "0.1.0"
 

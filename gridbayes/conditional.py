@@ -116,8 +116,15 @@ class Conditional:
         return Affine(both.a[:1] - both.a[1:], both.b[:1] - both.b[1:], both.v.sum(axis=0)[None])
 
     def cells_of(self, log_w: Float[np.ndarray, "cell"]) -> np.ndarray:
-        """Indices of the cells that weigh anything."""
-        return np.flatnonzero(log_w > log_w.max() - NEGLIGIBLE)
+        """Indices of the cells that weigh anything: all others together have less than 1e-15 of the variance of mu."""
+        weight = np.exp(log_w - log_w.max())
+        weight *= 1 + (self.location[1] / self.location[1][np.argmax(weight)]) ** 2 + (self.tau / self._middle(weight)) ** 2
+        order = np.argsort(weight)
+        return np.sort(order[np.cumsum(weight[order]) > 1e-15 * weight.sum()])
+
+    def _middle(self, weight: Float[np.ndarray, "cell"]) -> float:
+        """A typical tau; 1 where tau is 0."""
+        return float(weight @ self.tau / weight.sum()) or 1.0
 
     def marginals(
         self, log_w: Float[np.ndarray, "cell"], x: Affine, cells: np.ndarray, tol: float, order: int
@@ -191,8 +198,17 @@ class Conditional:
         at: np.ndarray,
     ) -> np.ndarray:
         """log sum_k p(k | t) p(x = at | k, t), (panel, node)."""
-        log_p = log_w + self._terms(x, mean, sd, cells, item, at)
-        return log_sum_exp(log_p)
+        if not self.is_normal:
+            return log_sum_exp(log_w + self._terms(x, mean, sd, cells, item, at))
+        weight = np.exp(log_w - log_w.max())
+        result = np.empty_like(at)
+        with np.errstate(divide="ignore", under="ignore"):  # far outside it underflows to -inf, which is what it is
+            for panel, d in enumerate(item):
+                z = at[panel][:, None] / sd[d] - mean[d] / sd[d]
+                z *= z
+                z *= -0.5
+                result[panel] = np.log(np.exp(z, out=z) @ (weight / sd[d]))
+        return result
 
     def _terms(
         self, x: Affine, mean: np.ndarray, sd: np.ndarray, cells: np.ndarray, item: np.ndarray, at: np.ndarray

@@ -21,7 +21,7 @@ from jax.scipy.special import logsumexp
 
 __all__ = ["SAFE", "log_evidence_of_groups", "log_product", "log_product_slowly", "require_memory"]
 
-MEMORY_BUDGET = 4 * 2**30  # bytes that the tables of one fit may take together
+MEMORY_BUDGET = 2 * 2**30  # bytes that the tables of one fit may take together; what they are made from takes as much
 SAFE = 1e-200  # terms are at most 1, underflow loses less than 1e-300 a term: a sum above this has lost nothing
 
 
@@ -64,7 +64,7 @@ def require_memory(tables: Mapping[str, tuple[int, ...]], remedy: str) -> None:
 
     >>> require_memory({"population": (10**4, 10**6)}, "Use fewer nodes.")
     Traceback (most recent call last):
-    MemoryError: the grids need 74.5 GiB, more than the 4.0 GiB allowed: population has 10,000 x 1,000,000 cells.
+    MemoryError: the grids need 74.5 GiB, more than the 2.0 GiB allowed: population has 10,000 x 1,000,000 cells.
     Use fewer nodes.
     """
     sizes = {name: float(np.prod(np.array(shape, float))) * 8 for name, shape in tables.items()}

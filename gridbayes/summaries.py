@@ -45,8 +45,12 @@ class Marginal:
     @property
     def width(self) -> float:
         """A scale that always exists: half the distance between the quantiles of a normal's mean plus and minus one sd."""
-        low, high = self.quantile(np.array([0.15865525393145707, 0.8413447460685429]))
-        return float(high - low) / 2
+        return float(self._middle[2] - self._middle[0]) / 2
+
+    @cached_property
+    def _middle(self) -> np.ndarray:
+        """The median between the quantiles of a normal's mean minus and plus one sd."""
+        return np.asarray(self.quantile(np.array([0.15865525393145707, 0.5, 0.8413447460685429])))
 
     def _falls_faster_than(self, power: float) -> bool:
         """Whether the density falls faster than |x - median|**-power at both ends, judged by its slope in the end panels.
@@ -55,9 +59,9 @@ class Marginal:
         """
         if self.grid.rule != "panels":
             return True
-        distance = np.abs(self.grid.nodes - self.quantile(0.5))
+        distance = np.abs(self.grid.nodes - self._middle[1])
         x, density = (values.reshape(-1, self.grid.order) for values in (distance, self._at_nodes))
-        ends = [panel for panel in (0, -1) if x[panel].max() > 1e3 * self.width and x[panel].min() > 0]
+        ends = [panel for panel in (0, -1) if x[panel].max() > 1e3 * self.width and min(x[panel].min(), density[panel].min()) > 0]
         slopes = [np.log(density[p, -1] / density[p, 0]) / np.log(x[p, -1] / x[p, 0]) for p in ends]
         return all(slope < -power - 1e-3 for slope in slopes)
 

@@ -31,6 +31,26 @@ def location(
     return centre + scale * np.sinh(u), w * scale * np.cosh(u)
 
 
+def graded(centre: float, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Legendre panels between these distances to both sides of the centre: for a pole there."""
+    cuts = centre + np.concatenate([-distances[::-1], [0.0], distances])
+    u, w = np.polynomial.legendre.leggauss(20)
+    half = np.diff(cuts)[:, None] / 2
+    return (cuts[:-1, None] + half * (u + 1)).ravel(), (half * w).ravel()
+
+
+def log_sum(x: np.ndarray, axis: int) -> np.ndarray:
+    """log sum exp."""
+    top = x.max(axis=axis, keepdims=True)
+    return np.squeeze(top + np.log(np.exp(x - top).sum(axis=axis, keepdims=True)), axis=axis)
+
+
+def moments(p: np.ndarray, x: np.ndarray) -> tuple[float, float]:
+    """Mean and sd of x with masses p."""
+    mean = p @ x
+    return mean, np.sqrt(p @ (x - mean) ** 2)
+
+
 @dataclass(frozen=True)
 class Mixture:
     """Gaussians over z with weights: the posterior, its cells (scale values) and the log evidence."""
@@ -49,7 +69,7 @@ class Mixture:
     def quantile(self, q: float, *direction: float) -> float:
         m, v = self._normal(direction)
         mean, sd = self.moments(*direction)
-        return brentq(lambda x: self.weight @ st.norm.cdf(x, m, np.sqrt(v)) - q, mean - 40 * sd, mean + 40 * sd)
+        return brentq(lambda x: self.weight @ st.norm.cdf(x, m, np.sqrt(np.maximum(v, 1e-30))) - q, mean - 40 * sd, mean + 40 * sd)
 
     def scale(self, values: np.ndarray) -> tuple[float, float]:
         """Mean and sd of a scale, its value at each cell."""

@@ -211,10 +211,11 @@ class _Enumeration:
 
     def _source(self, name: str, reference: Posterior) -> tuple[float, str]:
         """How much of a parameter's posterior its grid cuts off, and where; its spacing where nothing is cut."""
-        nodes = self.grids[name].nodes
-        below = max(float(marginal.cdf(nodes[0])) for marginal in reference.marginals[name])
-        above = max(1 - float(marginal.cdf(nodes[-1])) for marginal in reference.marginals[name])
-        cut, end = (below, nodes[0]) if below >= above else (above, nodes[-1])
+        grid = self.grids[name]
+        low, high = (grid.edges if len(grid.edges) else grid.nodes)[[0, -1]]
+        below = max(float(marginal.cdf(low)) for marginal in reference.marginals[name])
+        above = max(1 - float(marginal.cdf(high)) for marginal in reference.marginals[name])
+        cut, end = (below, low) if below >= above else (above, high)
         if cut < 1e-4:
             return 0.0, f"spacing of the {name} grid"
         return cut, f"{name} cut at {end:g}, where {100 * cut:.2g}% of its posterior is beyond"
@@ -404,9 +405,9 @@ def _require_memory(model: Pooling, lengths: Mapping[str, int]) -> None:
     s = sigma if model.shared_sigma else 1
     require_memory(
         {
-            "population, mu x tau x theta": (2, cells, theta),
-            "evidence, group x sigma x mu x tau": (2, groups, s, cells),
-            "likelihood, group x sigma x theta": (2, groups, sigma, theta),
+            "population, mu x tau x theta": (cells, theta),
+            "evidence, group x sigma x mu x tau": (groups, s, cells),
+            "likelihood, group x sigma x theta": (groups, sigma, theta),
         },
         "Pass coarser grids, or leave grids out: automatic grids need far fewer cells.",
     )

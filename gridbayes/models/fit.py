@@ -1,10 +1,14 @@
 """From a pooling model to its posterior: by explicit grids, automatic ones, or some of each."""
 
+import numpy as np
+
+from gridbayes.grids import Grid
 from gridbayes.models.continuous import continuous
 from gridbayes.models.enumerated import enumerated
 from gridbayes.models.placed import place
 from gridbayes.models.pooling import Pooling
 from gridbayes.posterior import Posterior
+from gridbayes.priors import Prior
 
 __all__ = ["fit"]
 
@@ -13,6 +17,22 @@ def fit(model: Pooling) -> Posterior:
     """The posterior; explicit grids say the discretised model, and without any the continuous one is computed."""
     if not model.grids:
         return continuous(model)
+    for name, grid in model.grids.items():
+        if name in model.priors:
+            _require_overlap(name, model.priors[name], grid)
     missing = frozenset(model.names) - set(model.grids)
     grids = {**(place(continuous(model), missing) if missing else {}), **model.grids}
     return enumerated(model, grids, continuous, placed=missing)
+
+
+def _require_overlap(name: str, prior: Prior, grid: Grid) -> None:
+    """Refuse a grid that holds less than a hundredth of the prior: normalised over its nodes that is another prior."""
+    if not prior.proper:
+        return
+    low, high = grid.nodes[[0, -1]]
+    quantiles = prior.ppf(np.linspace(0.005, 0.995, 100))
+    if not ((quantiles >= low) & (quantiles <= high)).any():
+        raise ValueError(
+            f'grids["{name}"] from {low:g} to {high:g} holds less than 1% of the prior {prior!r}, whose middle half lies '
+            f"from {prior.ppf(0.25):g} to {prior.ppf(0.75):g}. Widen the grid or change the prior."
+        )

@@ -16,7 +16,7 @@ import numpy as np
 
 from gridbayes.grids import Grid, as_grid
 from gridbayes.observations import Observations, observe
-from gridbayes.priors import HalfCauchy, Normal, Prior, as_prior, as_scale_prior
+from gridbayes.priors import HalfCauchy, Normal, Prior, Uniform, as_prior, as_scale_prior
 from gridbayes.program import Program, Slot, signature
 
 __all__ = ["Pooling", "pooling", "prior_or_scale", "theta_prior"]
@@ -204,7 +204,16 @@ def pooling(
 def _prior(name: str, prior: object, observations: Observations) -> Prior:
     if prior is None:
         return _default_prior(name, observations)
+    if name == "tau" and isinstance(prior, (int, float, np.integer, np.floating)) and not isinstance(prior, bool):
+        return _known_scale(float(prior))
     return as_scale_prior(prior, name) if name == "tau" else as_prior(prior, name)
+
+
+def _known_scale(tau: float) -> Prior:
+    """A known tau as a prior so narrow that nothing is learned of it: its width is a billionth of it."""
+    if not 0 < tau < np.inf:
+        raise ValueError(f"tau must be positive; tau is {tau:g}. Use complete_pooling for tau = 0, no_pooling for infinity.")
+    return Uniform(tau * (1 - 5e-10), tau * (1 + 5e-10))
 
 
 def _default_prior(name: str, observations: Observations) -> Prior:

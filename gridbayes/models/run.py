@@ -93,8 +93,9 @@ def _run_hyper(model: Pooling, grids: Mapping[str, Grid], log_likelihood: np.nda
     arguments = {}
     for slot in model.hyper:
         for name, value in slot.arguments(grids[slot.name]).items():
-            fill = -np.inf if name.endswith("_log_weight") else 0.0
-            arguments[name] = _padded(np.asarray(value, float), (_padded_length(len(grids[slot.name])),), fill)
+            table = np.asarray(value, float)  # a node of no weight repeats the last: at 0 a density may have a pole
+            fill = -np.inf if name.endswith("_log_weight") else float(table.flat[-1])
+            arguments[name] = _padded(table, (_padded_length(len(grids[slot.name])),), fill)
     slots = tuple(map(Arguments.of, model.hyper))
     table = _padded(log_likelihood, shape, 0.0)
     result = _hyper(model.continuous_program, slots, sizes)(arguments, table)

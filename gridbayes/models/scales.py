@@ -38,7 +38,7 @@ def refuse_improper(model: Pooling) -> None:
     measured = int((observations.count > 0).sum())
     location = "mu" if model.kind == "partial" else "theta"
     if isinstance(model.priors.get("tau"), Flat):
-        needed = 4 if isinstance(model.priors["mu"], Flat) else 3
+        needed = 3 if isinstance(model.priors["mu"], Flat) else 2
         if measured < needed:
             raise ValueError(
                 f"tau must have a proper prior here: a flat prior for tau with {measured} groups leaves an improper "
@@ -51,19 +51,34 @@ def refuse_improper(model: Pooling) -> None:
 
 
 def _refuse_zero_spread(model: Pooling) -> None:
-    """Raise where rows without any spread pull a learned sigma to 0 and the posterior cannot be normalised."""
-    if "sigma" not in model.priors or not np.isfinite(model.priors["sigma"].logpdf(np.array(1e-300))):
+    """Raise where rows without any spread pull a learned sigma to 0 and the posterior cannot be normalised.
+
+    With theta summed out, n equal rows say sigma**(1 - n) as sigma goes to 0: too much for a prior sigma**a if a <= n - 2.
+    If all N rows are equal and tau (a prior tau**b) can follow, the two together meet a power N - 1 in two dimensions.
+    """
+    if "sigma" not in model.priors:
         return
-    observations = model.observations
-    flat = (observations.sum_of_squares == 0) & (observations.count > 1)
-    if model.own_sigma and flat.any():
-        label = observations.groups[int(np.argmax(flat))]
+    observations, power = model.observations, _power_at_zero(model.priors["sigma"])
+    groups, rows = int((observations.count > 0).sum()), len(observations.values)
+    if model.own_sigma:
+        flat = (observations.sum_of_squares == 0) & (power <= observations.count - 2)
+        what = f"sigma of group {observations.groups[int(np.argmax(flat))]!r} cannot be learned: its rows are all the same"
+        remedy = "shared_sigma=True, "
+    else:
+        equal = np.ptp(observations.values) == 0
+        together = power + _power_at_zero(model.priors["tau"]) <= rows - 3 if model.kind == "partial" else False
+        shared = 1 if model.kind == "complete" else groups
+        alone = (equal if shared == 1 else observations.sum_of_squares.sum() == 0) and power <= rows - shared - 1
+        flat = np.array([alone or (equal and together)])
+        what, remedy = "sigma cannot be learned: the rows of every group are all the same", ""
+    if flat.any():
         raise ValueError(
-            f"sigma of group {label!r} cannot be learned: its rows are all the same and its prior is positive at 0, so the "
-            "posterior is improper. Pass a known sigma, shared_sigma=True, or a prior that vanishes at 0."
+            f"{what} and its prior does not vanish fast enough at 0, so the posterior is improper. Pass a known sigma, "
+            f"{remedy}or a prior that vanishes at 0, like gridbayes.InverseGamma(2, 1)."
         )
-    if model.shared_sigma and observations.count.max() > 1 and observations.sum_of_squares.sum() == 0:
-        raise ValueError(
-            "sigma cannot be learned: the rows of every group are all the same and its prior is positive at 0, so the "
-            "posterior is improper. Pass a known sigma, or a prior that vanishes at 0."
-        )
+
+
+def _power_at_zero(prior: Prior) -> float:
+    """The a of a density that goes to 0 as x**a; inf where it vanishes faster than any power."""
+    low, high = prior.logpdf(np.array([1e-300, 1e-290]))
+    return float((high - low) / np.log(1e10)) if np.isfinite(low) else np.inf

@@ -1,0 +1,148 @@
+"""The model given its scales, against the algebra of joint Gaussians and against quadrature."""
+
+import dense
+import numpy as np
+import pytest
+import scipy.stats as st
+from scipy.integrate import quad
+
+from gridbayes.conditional import NEGLIGIBLE, Affine, Conditional, graded, log_sum_exp, mixture_edges
+from gridbayes.likelihoods import NormalFactors, known_sigma
+from gridbayes.observations import observe
+from gridbayes.priors import Flat, Laplace, Normal, StudentT
+
+ROWS = {"a": [1.0, 4.0], "b": [-3.0], "c": [6.0, 8.0, 7.0], "none": []}
+SIGMA = 2.5
+VALUES, CODES = np.array([1.0, 4, -3, 6, 8, 7]), np.array([0, 0, 1, 2, 2, 2])
+TAU = np.array([0.0, 1e-9, 0.3, 2.0, 50.0, 1e5])
+
+
+def conditional(prior=None, tau=TAU) -> Conditional:
+    return Conditional(prior or Normal(1, 3), known_sigma(observe(ROWS, sigma=SIGMA)), tau)
+
+
+def oracle() -> dense.Mixture:
+    """One cell each: cells do not mix in what is compared."""
+    noise = np.full((len(TAU), len(VALUES)), SIGMA**2)
+    return dense.mixture(VALUES, CODES, noise, *dense.partial(4, 1, 3, TAU), np.zeros(len(TAU)))
+
+
+def test_evidence_of_each_cell():
+    for k, tau in enumerate(TAU[:5]):
+        noise = np.full((1, len(VALUES)), SIGMA**2)
+        expected = dense.mixture(VALUES, CODES, noise, *dense.partial(4, 1, 3, TAU[k : k + 1]), np.zeros(1))
+        assert conditional().log_evidence[k] == pytest.approx(expected.log_evidence, abs=1e-11), tau
+
+
+def test_location_is_the_posterior_of_mu():
+    mean, sd = conditional().location
+    np.testing.assert_allclose(mean[:5], oracle().mean[:5, 0], atol=1e-11)
+    np.testing.assert_allclose(sd[:5], np.sqrt(oracle().cov[:5, 0, 0]), rtol=1e-11)
+
+
+def test_theta_is_affine_in_mu_with_noise():
+    model, expected = conditional(), oracle()
+    theta, (m, s) = model.theta(), model.location
+    np.testing.assert_allclose((theta.a + theta.b * m)[:, :5], expected.mean[:5, 1:].T, atol=1e-10)
+    variances = np.array([expected.cov[:5, d, d] for d in range(1, 5)])
+    np.testing.assert_allclose((theta.v + (theta.b * s) ** 2)[:, :5], variances, rtol=1e-8)
+
+
+def test_theta_at_no_and_at_huge_tau():
+    theta = conditional().theta()
+    np.testing.assert_allclose(theta.b[:, 0], 1)
+    np.testing.assert_allclose(theta.v[:, 0], 0)
+    np.testing.assert_allclose(theta.a[:3, -1], [2.5, -3, 7], rtol=1e-8)  # each group's own mean
+    np.testing.assert_allclose(theta.b[3], 1)  # no rows: theta is mu and noise
+
+
+def test_difference_keeps_the_common_dependence():
+    model, expected = conditional(), oracle()
+    difference, (m, s) = model.difference(0, 2), model.location
+    direction = np.array([0, 1, 0, -1, 0])
+    np.testing.assert_allclose((difference.a + difference.b * m)[0, :5], expected.mean[:5] @ direction, atol=1e-10)
+    variance = np.einsum("kij,i,j->k", expected.cov[:5], direction, direction)
+    np.testing.assert_allclose((difference.v + (difference.b * s) ** 2)[0, 2:5], variance[2:], rtol=1e-9)
+
+
+@pytest.mark.parametrize("prior", [Laplace(2, 1.5), StudentT(3, 0, 2)], ids=repr)
+def test_evidence_under_a_prior_that_is_not_normal(prior):
+    model = conditional(prior, np.array([0.5, 4.0]))
+    for k in range(2):
+        peak = model.log_likelihood(np.array([2.0, 2.0]))[k]
+        total, _ = quad(
+            lambda mu, k=k, peak=peak: np.exp(
+                model.log_likelihood(np.array([mu, mu]))[k] + float(prior.logpdf(mu)) - peak
+            ),
+            -60, 60, points=[2], epsabs=0, epsrel=1e-11, limit=500,
+        )  # fmt: skip
+        assert model.log_evidence[k] == pytest.approx(peak + np.log(total), abs=1e-9)
+
+
+def test_likelihood_is_that_of_the_rows():
+    model = conditional(tau=np.array([1.5]))
+    for mu in (-2.0, 3.0):
+        expected = 0.0
+        for d in range(3):
+            rows = VALUES[CODES == d]
+            covariance = 1.5**2 + SIGMA**2 * np.eye(len(rows))
+            expected += st.multivariate_normal(np.full(len(rows), mu), covariance).logpdf(rows)
+        assert model.log_likelihood(np.array([mu]))[0] == pytest.approx(expected, abs=1e-11)
+
+
+def test_nothing_cancels_far_from_zero():
+    far = {label: np.array(rows) + 1e9 for label, rows in ROWS.items()}
+    tau = np.array([0.0, 2.0])
+    near = conditional(tau=tau)
+    shifted = Conditional(Normal(1 + 1e9, 3), known_sigma(observe(far, sigma=SIGMA)), tau)
+    np.testing.assert_allclose(shifted.log_evidence, near.log_evidence, atol=1e-6)
+    np.testing.assert_allclose(shifted.location[0] - 1e9, near.location[0], atol=1e-6)
+
+
+def test_marginals_mix_the_cells():
+    model, expected = conditional(tau=TAU[2:5]), oracle()
+    log_w = np.log([0.2, 0.5, 0.3])
+    cells = model.cells_of(log_w)
+    for (grid, log_p), d in zip(model.marginals(log_w, model.theta(cells=cells), cells, 1e-9, 16), range(4), strict=True):
+        masses = np.exp(log_p - log_p.max() + grid.log_weight)
+        masses /= masses.sum()
+        m, v = expected.mean[2:5, d + 1], expected.cov[2:5, d + 1, d + 1]
+        w = np.exp(log_w)
+        assert masses @ grid.nodes == pytest.approx(w @ m, rel=1e-9)
+        assert masses @ (grid.nodes - w @ m) ** 2 == pytest.approx(w @ (v + (m - w @ m) ** 2), rel=1e-8)
+
+
+def test_cells_that_weigh_nothing_are_left_out():
+    log_w = np.array([0.0, 1 - NEGLIGIBLE, -1 - NEGLIGIBLE, -np.inf])
+    np.testing.assert_array_equal(conditional(tau=np.ones(4)).cells_of(log_w), [0, 1])
+
+
+def test_without_rows_mu_keeps_its_prior():
+    factors = NormalFactors(np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1))
+    grid, log_p = Conditional(Laplace(2, 3), factors, np.zeros(1)).own_marginal(np.zeros(1), 1e-9, 16)
+    masses = np.exp(log_p + grid.log_weight)
+    assert masses.sum() == pytest.approx(1, rel=1e-9)
+    assert masses @ grid.nodes == pytest.approx(2, abs=1e-8)
+    assert masses @ (grid.nodes - 2) ** 2 == pytest.approx(18, rel=1e-8)
+
+
+def test_a_flat_prior_on_the_line_leaves_mu_normal():
+    assert conditional(Flat()).is_normal and not conditional(Flat(0)).is_normal
+    assert not conditional(StudentT(3)).is_normal
+
+
+def test_log_sum_exp():
+    x = np.array([[1000.0, 1000.0], [-np.inf, 3.0], [-np.inf, -np.inf]])
+    np.testing.assert_allclose(log_sum_exp(x), [1000 + np.log(2), 3, -np.inf])
+
+
+def test_edges_reach_every_component_and_resolve_the_heaviest():
+    edges = mixture_edges(np.array([0.0, 100.0]), np.array([0.01, 5.0]), np.log([0.9, 0.1]))
+    assert edges[0] <= 0 - 9 * 0.01 and edges[-1] >= 100 + 9 * 5
+    assert np.diff(edges).min() <= 0.03
+    assert (np.diff(graded(0.0, 1.0, -50, 50)) > 0).all()
+
+
+def test_affine_numbers_have_an_item_and_a_cell_axis():
+    with pytest.raises(Exception, match="Affine"):
+        Affine(np.zeros(3), np.zeros((1, 3)), np.zeros((1, 3)))
