@@ -1,4 +1,4 @@
-# ruff: noqa: F821, UP049
+# ruff: noqa: UP049
 # fmt: off
 # (memo is not Python: agents and choices are no names, and the axis of a query begins with an underscore)
 """The baseline: partial pooling with learned sigma, as a beginner writes it in memo after a tutorial.

@@ -115,9 +115,7 @@ def print_verdict(scales: tuple[float, float]) -> None:
     joint = joint_marginals(COARSE, scales)
     nodes = COARSE["theta"]
     cells = len(COARSE["mu"]) * len(COARSE["tau"]) * len(nodes) ** 3
-    print(
-        f"\nThe joint of mu, tau and three thetas at scales {scales}, all {cells:,} cells of a coarse grid:"
-    )
+    print(f"\nThe joint of mu, tau and three thetas at scales {scales}, all {cells:,} cells of a coarse grid:")
     print(f"  its means of theta      {np.round(moments(joint, nodes)[:, 0], 3)}")
     for name, times in (("used once", 1), ("used twice", 2)):
         masses = marginals(COARSE, scales, times)

@@ -108,9 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_command(
-    commands: Any, name: str, command: Any, summary: str, **options: Any
-) -> argparse.ArgumentParser:
+def _add_command(commands: Any, name: str, command: Any, summary: str, **options: Any) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
         help=summary,
@@ -224,9 +222,7 @@ def _priors(arguments: argparse.Namespace) -> dict[str, "Prior"]:
     for name in given:
         if name not in allowed:
             options = " and ".join(f"--{name}" for name in allowed)
-            raise ValueError(
-                f"--{name} is not of --model {arguments.model}, which takes {options}. Leave it out."
-            )
+            raise ValueError(f"--{name} is not of --model {arguments.model}, which takes {options}. Leave it out.")
     return {name: _prior(f"--{name}", text) for name, text in given.items()}
 
 
@@ -275,9 +271,7 @@ def _measurements(table: CsvTable, arguments: argparse.Namespace) -> _Question:
     values, labels = table.numbers(value), table.labels(group)
     for row, label in enumerate(labels):
         if label is None and not math.isnan(values[row]):
-            raise table.error(
-                row, group, f"the value {values[row]:g} has no group. Name its group, or empty it."
-            )
+            raise table.error(row, group, f"the value {values[row]:g} has no group. Name its group, or empty it.")
     columns: dict[str, object] = {value: values, group: labels}
     sigma = _sigma(table, arguments.sigma)
     if isinstance(sigma, str):
@@ -329,9 +323,7 @@ def _sigma(table: CsvTable, text: str | None) -> "float | str | Prior":
     from gridbayes.priors import parse_prior
 
     if text is None:
-        raise ValueError(
-            "--sigma is missing. Pass a number, a column, or a prior to learn it: --sigma halfcauchy:5."
-        )
+        raise ValueError("--sigma is missing. Pass a number, a column, or a prior to learn it: --sigma halfcauchy:5.")
     if _is_number(text):
         return float(text)
     if text in table.columns:
@@ -352,9 +344,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _standard_errors(
-    table: CsvTable, column: str, values: Float[np.ndarray, " row"]
-) -> Float[np.ndarray, " row"]:
+def _standard_errors(table: CsvTable, column: str, values: Float[np.ndarray, " row"]) -> Float[np.ndarray, " row"]:
     """A column of standard deviations, positive wherever there is a value."""
     errors = table.numbers(column)
     bad = ~(errors > 0) & ~np.isnan(values)
@@ -434,9 +424,7 @@ def _csv(posterior: "Posterior", question: _Question, arguments: argparse.Namesp
 _FORMATS = {"table": _table, "json": _json, "csv": _csv}
 
 
-def _rows(
-    posterior: "Posterior", summary: "pd.DataFrame"
-) -> Iterator[tuple[str, Hashable, tuple[float, ...]]]:
+def _rows(posterior: "Posterior", summary: "pd.DataFrame") -> Iterator[tuple[str, Hashable, tuple[float, ...]]]:
     """The rows of the summary, with parameter and group apart."""
     numbers = iter(summary.to_numpy().tolist())
     for name in posterior.marginals:
@@ -450,9 +438,7 @@ def _finite(number: float) -> float | None:
 
 def _harmless(label: str) -> str:
     """A label that a spreadsheet shows and does not run."""
-    return (
-        f"'{label}" if label.startswith(("=", "+", "-", "@", "\t", "\r")) and not _is_number(label) else label
-    )
+    return f"'{label}" if label.startswith(("=", "+", "-", "@", "\t", "\r")) and not _is_number(label) else label
 
 
 def _write_result(text: str, output: str | None) -> None:

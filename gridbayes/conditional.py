@@ -101,7 +101,9 @@ class Conditional:
     @property
     def is_normal(self) -> bool:
         """Whether mu | k, t is normal."""
-        return isinstance(self.prior, Normal) or (isinstance(self.prior, Flat) and bool(np.isinf(self.prior.support).all()))
+        return isinstance(self.prior, Normal) or (
+            isinstance(self.prior, Flat) and bool(np.isinf(self.prior.support).all())
+        )
 
     def theta(self, d: list[int] | slice = slice(None), cells: np.ndarray | slice = slice(None)) -> Affine:
         """theta_d given mu and k, for some groups and cells."""
@@ -118,7 +120,9 @@ class Conditional:
     def cells_of(self, log_w: Float[np.ndarray, "cell"]) -> np.ndarray:
         """Indices of the cells that weigh anything: all others together have less than 1e-15 of the variance of mu."""
         weight = np.exp(log_w - log_w.max())
-        weight *= 1 + (self.location[1] / self.location[1][np.argmax(weight)]) ** 2 + (self.tau / self._middle(weight)) ** 2
+        weight *= (
+            1 + (self.location[1] / self.location[1][np.argmax(weight)]) ** 2 + (self.tau / self._middle(weight)) ** 2
+        )
         order = np.argsort(weight)
         return np.sort(order[np.cumsum(weight[order]) > 1e-15 * weight.sum()])
 
@@ -164,7 +168,12 @@ class Conditional:
         return self._terms(x, mean, sd, cells, np.zeros(len(at), int), at[:, None])[:, 0, :]
 
     def spread_over_mu(
-        self, grid: Grid, d: int, theta: Float[np.ndarray, "theta"], masses: Float[np.ndarray, "cell theta"], cells: np.ndarray
+        self,
+        grid: Grid,
+        d: int,
+        theta: Float[np.ndarray, "theta"],
+        masses: Float[np.ndarray, "cell theta"],
+        cells: np.ndarray,
     ) -> Float[np.ndarray, "mu theta"]:
         """p(mu, theta_d | t): each p(k, theta_d | t) spread over the nodes of mu as mu | theta_d, k, t is."""
         _, total, m = (part[cells] for part in self.sums)
@@ -264,7 +273,9 @@ def mixture_edges(
 def graded(centre: float, step: float, low: float, high: float) -> Float[np.ndarray, "edge"]:
     """Edges from low to high: `step` apart about the centre, further out in constant ratio."""
     reach = max(high - centre, centre - low, step)
-    growth = step * np.concatenate([[1, 2], 4 * 3.0 ** np.arange(max(1, np.ceil(np.log(reach / step) / np.log(3)) + 1))])
+    growth = step * np.concatenate(
+        [[1, 2], 4 * 3.0 ** np.arange(max(1, np.ceil(np.log(reach / step) / np.log(3)) + 1))]
+    )
     inner = np.concatenate([centre - growth, [centre], centre + growth])
     return np.unique(np.concatenate([[low], inner[(inner > low) & (inner < high)], [high]]))
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 from jax.scipy.special import logsumexp
+from jaxtyping import Array, Float
 
 __all__ = ["SAFE", "log_evidence_of_groups", "log_product", "log_product_slowly", "require_memory"]
 

@@ -138,9 +138,7 @@ def _log_normal_mass(low: float, high: float, m: Points, s: Points) -> Points:
 
 REACH = 40.0  # standard deviations: e^(-40^2 / 2) is below the smallest double
 AROUND = np.linspace(-REACH, REACH, 33)  # edges about m, in s
-UPON = np.concatenate(
-    [-(4.0 ** -np.arange(8)), [0.0], 4.0 ** -np.arange(8)]
-)  # and about m's nearest point of support
+UPON = np.concatenate([-(4.0 ** -np.arange(8)), [0.0], 4.0 ** -np.arange(8)])  # and about m's nearest point of support
 LEVELS = np.array([1e-13, 1e-10, 1e-7, 1e-5, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5])
 LEVELS = np.concatenate([LEVELS, 1 - LEVELS])
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)
@@ -196,9 +194,7 @@ def _first_edges(prior: Prior, m: Points, s: Points) -> Float[np.ndarray, " edge
     pieces = [prior.ppf(LEVELS), q50 - outwards, q50 + outwards, prior.breakpoints]
     for end, extreme in zip(prior.support, prior.ppf([1e-13, 1 - 1e-13]), strict=True):
         if math.isfinite(end):
-            finest = abs((extreme - end) / (q50 - end)) * min(
-                1.0, np.min(s, initial=math.inf) / abs(q50 - end)
-            )
+            finest = abs((extreme - end) / (q50 - end)) * min(1.0, np.min(s, initial=math.inf) / abs(q50 - end))
             steps = math.ceil(-math.log(max(finest, 1e-300), 4))
             pieces.append(end + (q50 - end) * np.append(4.0 ** -np.arange(steps + 1), 0.0))
     edges = np.concatenate(pieces)

@@ -173,8 +173,7 @@ def _decoded(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ValueError(
-            f"{name} is not {encoding} text: byte {data[error.start]:#04x} in line {line}. "
-            "Save it as CSV (UTF-8)."
+            f"{name} is not {encoding} text: byte {data[error.start]:#04x} in line {line}. Save it as CSV (UTF-8)."
         ) from None
     if "\0" in text:
         raise ValueError(f"{name} is a binary file, not text: it holds zero bytes. Save it as CSV (UTF-8).")
@@ -211,9 +210,7 @@ def _width(text: str, delimiter: str) -> int:
 def _checked_delimiter(delimiter: str) -> str:
     delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
     if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise ValueError(
-            f'the delimiter must be one character; it is {delimiter!r}. Write "," or ";" or "tab".'
-        )
+        raise ValueError(f'the delimiter must be one character; it is {delimiter!r}. Write "," or ";" or "tab".')
     return delimiter
 
 

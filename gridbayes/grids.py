@@ -20,7 +20,10 @@ from jaxtyping import Float
 __all__ = ["Grid", "adapt", "as_grid", "gauss_legendre", "geomspace", "linspace", "trapezoid"]
 
 ORDER = 16  # nodes a panel: degree 15 resolves a normal density on a panel five sds wide to 1e-11
-FINE = (1e-9, ORDER)  # tolerance and order of automatic grids: between nodes; sums over nodes are a thousand times closer
+FINE = (
+    1e-9,
+    ORDER,
+)  # tolerance and order of automatic grids: between nodes; sums over nodes are a thousand times closer
 COARSE = (1e-8, 12)  # of the rule that the accuracy statement compares them with
 MAX_DEPTH = 60  # halvings of a panel before adapt gives up on a singular point: 2**-60 of the first panel is left there
 
@@ -228,7 +231,9 @@ class _Panels:
             self.order,
             np.empty((2 * len(split.item), self.order)),
         ).evaluated(log_density)
-        item, low, high, f = (np.concatenate([getattr(good, a), getattr(halves, a)]) for a in ("item", "low", "high", "f"))
+        item, low, high, f = (
+            np.concatenate([getattr(good, a), getattr(halves, a)]) for a in ("item", "low", "high", "f")
+        )
         return _Panels(item, low, high, self.order, f)
 
     def density(self) -> np.ndarray:

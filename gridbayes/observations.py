@@ -242,9 +242,7 @@ def _unread(data: Any) -> str:
 
 def _read_dict(data: Mapping[Any, Any], group: Any, groups: Any) -> _Rows:
     if group is not None:
-        raise TypeError(
-            'group goes with a table or long data; data is a dict. Pass value="column", or drop group=.'
-        )
+        raise TypeError('group goes with a table or long data; data is a dict. Pass value="column", or drop group=.')
     entries = dict(zip(unique_labels("data", data.keys()), data.values(), strict=True))
     labels = tuple(entries) if groups is None else unique_labels("groups", groups)
     _check_known("data", entries, labels)
@@ -304,30 +302,22 @@ def _labels_of(cells: Cells, groups: Any) -> tuple[Label, ...]:
         return tuple(range(len(cells)))
     labels = unique_labels("groups", groups)
     if len(labels) != len(cells):
-        raise ValueError(
-            f"groups must label every group; it has {len(labels)} labels for {len(cells)} groups."
-        )
+        raise ValueError(f"groups must label every group; it has {len(labels)} labels for {len(cells)} groups.")
     return labels
 
 
-def _encode(
-    group: Any, groups: Any, values: PerRow, index: Cells | None
-) -> tuple[tuple[Label, ...], RowCodes]:
+def _encode(group: Any, groups: Any, values: PerRow, index: Cells | None) -> tuple[tuple[Label, ...], RowCodes]:
     """The groups and each row's place among them, by dictionary: for a million rows faster than a sort."""
     cells = label_cells("group", group)
     if len(cells) != len(values):
-        raise ValueError(
-            f"group must have one label a row; it has {len(cells)} labels for {len(values)} values."
-        )
+        raise ValueError(f"group must have one label a row; it has {len(cells)} labels for {len(values)} values.")
     own = index_of(group)
     if not (own is None or index is None or _is_default(own) or np.array_equal(own, index)):
         raise _misaligned("group")
     labelled = ~missing(cells)
     if (lost := ~labelled & ~np.isnan(values)).any():
         row = int(lost.argmax())
-        raise ValueError(
-            f"every value must have a group; row {row} has value {values[row]} and a missing label."
-        )
+        raise ValueError(f"every value must have a group; row {row} has value {values[row]} and a missing label.")
     found = scalars(cells[labelled])
     labels = tuple(dict.fromkeys(found)) if groups is None else unique_labels("groups", groups)
     _check_known("group", dict.fromkeys(found), labels)
@@ -407,9 +397,7 @@ def _errors_in_column(sigma: str, rows: _Rows, table: Table) -> tuple[PerRow, Pl
 
 def _errors_by_label(entries: Mapping[Label, Any], rows: _Rows) -> tuple[PerRow, Place]:
     _check_known("sigma", entries, rows.groups)
-    return _spread(
-        ragged("sigma", rows.groups, [entries.get(label, math.nan) for label in rows.groups]), rows
-    )
+    return _spread(ragged("sigma", rows.groups, [entries.get(label, math.nan) for label in rows.groups]), rows)
 
 
 def _errors_by_group(cells: Cells, rows: _Rows) -> tuple[PerRow, Place]:

@@ -130,7 +130,7 @@ class Posterior:
         if all(marginal.grid is found[0].grid for marginal in found):
             masses = np.stack([marginal.masses for marginal in found])
             grid = found[0].grid
-            coordinates = {"group": list(self.groups), name: grid.nodes, **_weight(grid, (name,))}
+            coordinates = {"group": _axis(self.groups), name: grid.nodes, **_weight(grid, (name,))}
             return xr.DataArray(masses, dims=("group", name), coords=coordinates, name=f"p_{name}")
         return _ragged_array(name, found, self.groups)
 
@@ -164,7 +164,12 @@ class Posterior:
         title = f"{first} - {second} in {self.model.title}"
         expected = float(self.mean("theta", first)) - float(self.mean("theta", second))
         return Posterior(
-            {"difference": (marginal,)}, (), frozenset(), self.log_evidence, self.program, _Derived(title, self, expected)
+            {"difference": (marginal,)},
+            (),
+            frozenset(),
+            self.log_evidence,
+            self.program,
+            _Derived(title, self, expected),
         )
 
     # --- reports ------------------------------------------------------------------------------------------------
@@ -223,8 +228,8 @@ class Posterior:
 
         parts = [
             pd.DataFrame(
-                {"parameter": name, "group": label, "value": marginal.grid.nodes, "mass": marginal.masses,
-                 "weight": np.exp(marginal.grid.log_weight)}
+                {"parameter": name, "group": [label] * len(marginal.grid), "value": marginal.grid.nodes,
+                 "mass": marginal.masses, "weight": np.exp(marginal.grid.log_weight)}
             )
             for name, marginals in self.marginals.items()
             for label, marginal in zip(self._labels(name), marginals, strict=True)
@@ -233,7 +238,8 @@ class Posterior:
 
     def __repr__(self) -> str:
         names = ", ".join(
-            f"{name} for each of {len(self.groups)} groups" if name in self.per_group else name for name in self.marginals
+            f"{name} for each of {len(self.groups)} groups" if name in self.per_group else name
+            for name in self.marginals
         )
         return f"Posterior({self.model.title}; {names}; log evidence {self.log_evidence:.4f})"
 
@@ -287,7 +293,7 @@ class Posterior:
             labelled = xr.DataArray(value, coords=coordinate, dims=tuple(coordinate), name=name)
             return labelled if coordinate else float(value)
         values = np.stack([statistic(marginal) for marginal in found])
-        coordinates = {"group": list(self.groups), **coordinate}
+        coordinates = {"group": _axis(self.groups), **coordinate}
         return xr.DataArray(values, coords=coordinates, dims=("group", *coordinate), name=name)
 
     def _interval(self, kind: str, name, prob, group) -> "xr.DataArray":
@@ -337,6 +343,12 @@ def _mass_array(name: str, marginal: Marginal) -> "xr.DataArray":
     return xr.DataArray(marginal.masses, dims=(name,), coords=coordinates, name=f"p_{name}")
 
 
+def _axis(labels: tuple[Hashable, ...]) -> "list[Hashable] | np.ndarray":
+    """Labels as a coordinate: tuples are kept whole."""
+    whole = any(isinstance(label, tuple) for label in labels)
+    return np.fromiter(labels, object, len(labels)) if whole else list(labels)
+
+
 def _weight(grid: Grid, dims: tuple[str, ...]) -> dict[str, object]:
     return {} if grid.weights is None else {"weight": (dims, grid.weights)}
 
@@ -350,7 +362,7 @@ def _ragged_array(name: str, marginals: tuple[Marginal, ...], groups: tuple[Hash
         return np.stack([np.append(row, np.full(length - len(row), row[-1] if last else 0.0)) for row in rows])
 
     coordinates = {
-        "group": list(groups),
+        "group": _axis(groups),
         name: (("group", "node"), filled([m.grid.nodes for m in marginals], last=True)),
         "weight": (("group", "node"), filled([np.exp(m.grid.log_weight) for m in marginals], last=True)),
     }

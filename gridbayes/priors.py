@@ -288,9 +288,7 @@ class Flat(_OnInterval):
             raise ValueError(f"Flat: one end must be infinite; the ends are {ends}. Pass Uniform({ends}).")
 
     def _quantile(self, q: Floats) -> Floats:
-        raise ValueError(
-            f"{self} must be proper to have quantiles; it is not. Pass for example Normal(0, 100)."
-        )
+        raise ValueError(f"{self} must be proper to have quantiles; it is not. Pass for example Normal(0, 100).")
 
     def _checked(self, field: Field, value: Any) -> float:
         infinite = isinstance(value, numbers.Real) and math.isinf(value)
@@ -482,9 +480,7 @@ def _class_named(name: str, text: str) -> type[Prior]:
         return known[plain]
     close = difflib.get_close_matches(plain, known, n=1)
     hint = f"Did you mean {close[0]}?" if close else EXAMPLE
-    raise ValueError(
-        f'prior "{text}": the name must be one of {", ".join(known)}; it is "{name.strip()}". {hint}'
-    )
+    raise ValueError(f'prior "{text}": the name must be one of {", ".join(known)}; it is "{name.strip()}". {hint}')
 
 
 def _number(part: str, parameter: str, text: str) -> float:

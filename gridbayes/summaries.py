@@ -11,11 +11,12 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import brentq
 
-from gridbayes._types import Values
+from gridbayes._types import Floats, Values
 from gridbayes.grids import Grid, legendre_rule, legendre_transform
 
 __all__ = ["Marginal", "checked_probability"]
 
+type Reals = np.ndarray | np.floating  # NumPy makes numbers of arrays without axes
 type Cells = np.ndarray | np.integer  # the index of the cell that an argument lies in
 
 
@@ -61,7 +62,11 @@ class Marginal:
             return True
         distance = np.abs(self.grid.nodes - self._middle[1])
         x, density = (values.reshape(-1, self.grid.order) for values in (distance, self._at_nodes))
-        ends = [panel for panel in (0, -1) if x[panel].max() > 1e3 * self.width and min(x[panel].min(), density[panel].min()) > 0]
+        ends = [
+            panel
+            for panel in (0, -1)
+            if x[panel].max() > 1e3 * self.width and min(x[panel].min(), density[panel].min()) > 0
+        ]
         slopes = [np.log(density[p, -1] / density[p, 0]) / np.log(x[p, -1] / x[p, 0]) for p in ends]
         return all(slope < -power - 1e-3 for slope in slopes)
 
@@ -70,7 +75,7 @@ class Marginal:
         """The square root of the variance."""
         return self.var**0.5
 
-    def cdf(self, x: Values) -> Values:
+    def cdf(self, x: Values) -> Floats:
         """F(x) = p(parameter <= x | t), any shape."""
         x = np.asarray(x, float)
         cell = np.clip(np.searchsorted(self._knots, x, side="right") - 1, 0, len(self._knots) - 1)
@@ -81,7 +86,7 @@ class Marginal:
         below = np.clip(self._cumulative[cell] + self._within(cell, u), 0.0, 1.0)
         return np.where(x >= self._knots[-1], 1.0, below)
 
-    def density(self, x: Values) -> Values:
+    def density(self, x: Values) -> Floats:
         """The density at x, any shape; on `points` it does not exist and this raises."""
         if self.grid.rule == "points":
             raise ValueError("points carry probabilities, not a density; use a grid with weights or automatic grids.")
@@ -91,16 +96,16 @@ class Marginal:
         u = (x - self._knots[cell]) / width
         return np.where((u < 0) | (u > 1), 0.0, self._slope(cell, u) / width)
 
-    def quantile(self, q: Values) -> Values:
+    def quantile(self, q: Values) -> Floats:
         """The smallest x with F(x) >= q; q in [0, 1], any shape."""
         q = checked_probability(q, "q")
         if self.grid.rule == "points":
             # a hair below q, or rounding in the sum makes the quantile of an exact 0.5 jump a node
             cell = np.searchsorted(self._cumulative, q * (1 - 1e-12) - 1e-300, side="left")
-            return self._knots[np.minimum(cell, len(self._knots) - 1)]
+            return np.asarray(self._knots[np.minimum(cell, len(self._knots) - 1)])
         cell = np.clip(np.searchsorted(self._cumulative, q, side="left") - 1, 0, len(self._knots) - 2)
         u = self._inverse(cell, q - self._cumulative[cell])
-        return self._knots[cell] + u * (self._knots[cell + 1] - self._knots[cell])
+        return np.asarray(self._knots[cell] + u * (self._knots[cell + 1] - self._knots[cell]))
 
     def eti(self, prob: float = 0.89) -> Float[np.ndarray, "2"]:
         """The equal-tailed interval: the same probability is left out on both sides."""
@@ -154,27 +159,31 @@ class Marginal:
         values = self.masses.reshape(-1, self.grid.order) / legendre_rule(self.grid.order)[1]
         return values @ legendre_transform(self.grid.order).T
 
-    def _slope(self, cell: Cells, u: Values) -> Values:
+    def _slope(self, cell: Cells, u: Reals) -> Reals:
         """dF/du in a cell, u from 0 to 1."""
         if self.grid.rule == "trapezoid":
             width = self._knots[cell + 1] - self._knots[cell]
             return width * (self._at_nodes[cell] * (1 - u) + self._at_nodes[cell + 1] * u)
-        polynomials = np.polynomial.legendre.legvander(2 * u - 1, self.grid.order - 1).reshape(*u.shape, self.grid.order)
+        polynomials = np.polynomial.legendre.legvander(2 * u - 1, self.grid.order - 1).reshape(
+            *u.shape, self.grid.order
+        )
         return 2 * np.sum(self._coefficients[cell] * polynomials, axis=-1)
 
-    def _within(self, cell: Cells, u: Values) -> Values:
+    def _within(self, cell: Cells, u: Reals) -> Reals:
         """F(u) - F(0) in a cell: for panels by int_{-1}^{v} P_k = (P_{k+1}(v) - P_{k-1}(v)) / (2k + 1)."""
         if self.grid.rule == "trapezoid":
             width = self._knots[cell + 1] - self._knots[cell]
             left, right = self._at_nodes[cell], self._at_nodes[cell + 1]
             return width * u * (left + (right - left) * u / 2)
         v = 2 * u - 1
-        p = np.polynomial.legendre.legvander(v, self.grid.order).reshape(*u.shape, self.grid.order + 1)  # legvander has no 0-d case
+        p = np.polynomial.legendre.legvander(v, self.grid.order).reshape(
+            *u.shape, self.grid.order + 1
+        )  # legvander has no 0-d case
         k = np.arange(1, self.grid.order)
-        integrals = np.concatenate([(v + 1)[..., None], (p[..., 2:] - p[..., :-2]) / (2 * k + 1)], axis=-1)
+        integrals = np.concatenate([np.expand_dims(v + 1, -1), (p[..., 2:] - p[..., :-2]) / (2 * k + 1)], axis=-1)
         return np.sum(self._coefficients[cell] * integrals, axis=-1)
 
-    def _inverse(self, cell: Cells, rest: Values) -> Values:
+    def _inverse(self, cell: Cells, rest: Reals) -> Reals:
         """The u at which F has risen by `rest` within the cell, by Newton steps inside a shrinking bracket."""
         low, high = np.zeros_like(rest), np.ones_like(rest)
         u = np.full_like(rest, 0.5)
@@ -215,7 +224,7 @@ class Marginal:
 
         if tilt(low) * tilt(high) >= 0:
             return float(starts[best])
-        return float(brentq(tilt, low, high, xtol=1e-15))
+        return float(brentq(tilt, low, high, xtol=1e-15))  # pyright: ignore[reportArgumentType]
 
 
 def checked_probability(q: object, name: str) -> Float[np.ndarray, "*shape"]:

@@ -25,8 +25,10 @@ class Summary(pd.DataFrame):
 
     def __repr__(self) -> str:
         formats = {"error": lambda value: f"{value:.0e}"}
-        body = self.to_string(formatters=formats,  # pyright: ignore[reportArgumentType]
-            float_format=lambda value: f"{value:.4g}")
+        body = self.to_string(
+            formatters=formats,  # pyright: ignore[reportArgumentType]
+            float_format=lambda value: f"{value:.4g}",
+        )
         return f"{self.title}\n{body}\n{self.footer}"
 
     def _repr_html_(self) -> str:

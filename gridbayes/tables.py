@@ -51,9 +51,7 @@ class Table(NamedTuple):
         """One column, axes (row,); ValueError, naming the `argument`, if there is no such one."""
         times = self.names.count(name)
         if times > 1:
-            raise ValueError(
-                f"{argument} must be one column; {times} columns are duplicates of {quoted(name)}."
-            )
+            raise ValueError(f"{argument} must be one column; {times} columns are duplicates of {quoted(name)}.")
         if times == 0:
             columns = known("Columns", self.names, name)
             raise ValueError(f"{argument} must be a column; {quoted(name)} is not. {columns}")
@@ -123,9 +121,7 @@ def _scalar(entry: Any) -> Any:
     return entry.item() if is_array else entry
 
 
-def numbers_of(
-    cells: Cells, place: Place, *, booleans: bool = False, remedy: str = ""
-) -> Float[np.ndarray, " cell"]:
+def numbers_of(cells: Cells, place: Place, *, booleans: bool = False, remedy: str = "") -> Float[np.ndarray, " cell"]:
     """Floats, nan where a cell is missing; TypeError at the first cell that is no number.
 
     >>> numbers_of(cells_of([1, None, 2.5]), lambda cell: f"row {cell}").tolist()
@@ -193,9 +189,7 @@ def unique_labels(argument: str, labels: Any) -> tuple[Label, ...]:
     """Unique labels, none of them missing, NumPy scalars as Python ones."""
     cells = label_cells(argument, labels)
     if (gone := missing(cells)).any():
-        raise ValueError(
-            f"{argument} must not hold missing labels; label {int(gone.argmax())} is missing. Name it."
-        )
+        raise ValueError(f"{argument} must not hold missing labels; label {int(gone.argmax())} is missing. Name it.")
     found = scalars(cells)
     twice, times = Counter(found).most_common(1)[0] if found else (None, 0)
     if times > 1:
@@ -209,9 +203,7 @@ def label_cells(argument: str, labels: Any) -> Cells:
     """Labels as cells, axes (row,); TypeError for what is no list, and for what cannot be a label."""
     cells = cells_of(list(labels) if isinstance(labels, KeysView) else labels)
     if cells.ndim != 1:
-        raise TypeError(
-            f"{argument} must be a list of labels; it is {labels!r:.60} ({type(labels).__name__})."
-        )
+        raise TypeError(f"{argument} must be a list of labels; it is {labels!r:.60} ({type(labels).__name__}).")
     for kind in _types(cells):
         if kind.__hash__ is None:
             raise TypeError(f"labels must be strings, numbers or tuples; {argument} holds a {kind.__name__}.")
@@ -277,9 +269,7 @@ def ragged(argument: str, labels: tuple[Label, ...], entries: Any) -> Ragged:
     parts = [cells_of(entry) for entry in entries]
     for label, part in zip(labels, parts, strict=True):
         if part.ndim > 1:
-            raise ValueError(
-                f"{argument}[{quoted(label)}] must be a list of numbers; its shape is {part.shape}."
-            )
+            raise ValueError(f"{argument}[{quoted(label)}] must be a list of numbers; its shape is {part.shape}.")
     cells = np.concatenate([np.atleast_1d(part) for part in parts]) if parts else np.empty(0)
     sizes = np.array([part.size for part in parts], int)
     return Ragged(argument, labels, cells, sizes, np.array([part.ndim == 0 for part in parts], bool))

@@ -18,11 +18,19 @@ def log_scale(step: float = 0.1, low: float = -36, high: float = 36) -> tuple[np
 
 
 def location(
-    centre: float, scale: float, breaks=(), low: float = -np.inf, high: float = np.inf, panels: int = 60, reach: float = 40
+    centre: float,
+    scale: float,
+    breaks=(),
+    low: float = -np.inf,
+    high: float = np.inf,
+    panels: int = 60,
+    reach: float = 40,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Legendre panels in u, x = centre + scale sinh(u), split at the breaks: for tails of any weight."""
     cuts = np.linspace(-reach, reach, panels + 1)
-    cuts = np.union1d(cuts, np.arcsinh((np.array([x for x in (*breaks, low, high) if np.isfinite(x)]) - centre) / scale))
+    cuts = np.union1d(
+        cuts, np.arcsinh((np.array([x for x in (*breaks, low, high) if np.isfinite(x)]) - centre) / scale)
+    )
     ends = [np.arcsinh((x - centre) / scale) if np.isfinite(x) else x for x in (low, high)]
     cuts = cuts[(cuts >= ends[0]) & (cuts <= ends[1])]
     u, w = np.polynomial.legendre.leggauss(20)
@@ -69,7 +77,9 @@ class Mixture:
     def quantile(self, q: float, *direction: float) -> float:
         m, v = self._normal(direction)
         mean, sd = self.moments(*direction)
-        return brentq(lambda x: self.weight @ st.norm.cdf(x, m, np.sqrt(np.maximum(v, 1e-30))) - q, mean - 40 * sd, mean + 40 * sd)
+        return brentq(
+            lambda x: self.weight @ st.norm.cdf(x, m, np.sqrt(np.maximum(v, 1e-30))) - q, mean - 40 * sd, mean + 40 * sd
+        )
 
     def scale(self, values: np.ndarray) -> tuple[float, float]:
         """Mean and sd of a scale, its value at each cell."""
@@ -116,7 +126,9 @@ def partial(groups: int, loc: float, scale: float, tau: np.ndarray) -> tuple[np.
 
 def unpooled(groups: int, loc: float, scale: float, cells: int) -> tuple[np.ndarray, np.ndarray]:
     """Prior mean and covariance of independent theta_d ~ N(loc, scale); mu is not used."""
-    return np.full(groups + 1, float(loc)), np.broadcast_to(scale**2 * np.eye(groups + 1), (cells, groups + 1, groups + 1))
+    return np.full(groups + 1, float(loc)), np.broadcast_to(
+        scale**2 * np.eye(groups + 1), (cells, groups + 1, groups + 1)
+    )
 
 
 def half_cauchy(x: np.ndarray, scale: float) -> np.ndarray:

@@ -49,9 +49,7 @@ class LikePyarrow:
 
 
 def structured():
-    return np.array(
-        list(zip(MINUTES, DEPARTMENT, strict=True)), dtype=[("minutes", "f8"), ("department", "U12")]
-    )
+    return np.array(list(zip(MINUTES, DEPARTMENT, strict=True)), dtype=[("minutes", "f8"), ("department", "U12")])
 
 
 def dataset():

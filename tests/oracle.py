@@ -139,9 +139,7 @@ def enumerated(model: Model) -> Answer:
     log_w = np.array(log_p) + log_m.sum(axis=1)
     log_evidence = float(log_sum(log_w))
     masses = _shared_masses(model, indices, np.exp(log_w - log_evidence))
-    pairs = [
-        _group(model, d, indices, log_w - log_evidence - log_m[:, d], log_theta) for d in range(len(by_group))
-    ]
+    pairs = [_group(model, d, indices, log_w - log_evidence - log_m[:, d], log_theta) for d in range(len(by_group))]
     if model.kind != "complete":
         masses["theta"] = np.array([pair.sum(axis=0) for pair in pairs])
     if model.sigma == "own":
@@ -152,9 +150,7 @@ def enumerated(model: Model) -> Answer:
 def _shared_masses(model: Model, indices, w: np.ndarray) -> dict[str, np.ndarray]:
     masses = {name: np.zeros(len(model.nodes[name])) for name in model.shared}
     for cell, mass in zip(indices, w, strict=True):
-        for name, i in zip(
-            model.shared, cell, strict=False
-        ):  # the last index is an empty one without a shared sigma
+        for name, i in zip(model.shared, cell, strict=False):  # the last index is an empty one without a shared sigma
             masses[name][i] += mass
     return masses
 

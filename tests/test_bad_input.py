@@ -37,15 +37,25 @@ def fit(data=None, **options):
         (None, {"tau": stats.norm(0, 1)}, (TypeError, ValueError), "tau"),
         (None, {"tau": -1.0}, ValueError, "tau must be positive; tau is -1"),
         (None, {"sigma": gb.Normal(0, 1)}, (TypeError, ValueError), "sigma"),
-                (None, {"grids": {"nu": gb.linspace(0, 1, 3)}}, ValueError, "grids names 'nu'.*mu, tau, theta"),
+        (None, {"grids": {"nu": gb.linspace(0, 1, 3)}}, ValueError, "grids names 'nu'.*mu, tau, theta"),
         (None, {"grids": {**GRIDS, "tau": [1.0]}}, ValueError, r'grids\["tau"\]: a grid needs at least two nodes'),
         (None, {"grids": {**GRIDS, "mu": [0.0, 2.0, 1.0]}}, ValueError, r'grids\["mu"\].*must increase.*node 2 is 1'),
         (None, {"grids": {**GRIDS, "mu": [0.0, np.nan]}}, ValueError, r'grids\["mu"\].*must be finite; node 1 is nan'),
         (None, {"grids": {**GRIDS, "mu": ["a", "b"]}}, TypeError, r'grids\["mu"\].*must be numbers'),
         (None, {"grids": {**GRIDS, "tau": [-1.0, 1.0]}}, ValueError, r'grids\["tau"\].*not be negative.*-1'),
-        (None, {"grids": {**GRIDS, "mu": gb.linspace(90, 99, 5)}}, ValueError, "holds less than 1% of the prior Normal"),
+        (
+            None,
+            {"grids": {**GRIDS, "mu": gb.linspace(90, 99, 5)}},
+            ValueError,
+            "holds less than 1% of the prior Normal",
+        ),
         ([1.0, 2.0], {"mu": gb.Flat(), "tau": gb.Flat()}, ValueError, "tau must have a proper prior.*2 groups"),
-        ({"A": [2.0, 2.0], "B": [1.0, 3.0]}, {"sigma": gb.HalfCauchy(5)}, ValueError, "'A' cannot be learned.*all the same"),
+        (
+            {"A": [2.0, 2.0], "B": [1.0, 3.0]},
+            {"sigma": gb.HalfCauchy(5)},
+            ValueError,
+            "'A' cannot be learned.*all the same",
+        ),
     ],
 )
 def test_error_names_what_is_wrong(data, options, error, message):

@@ -18,8 +18,7 @@ LATE = "department,minutes\r\n" + "".join(
     f"{group},{value:g}\r\n" for group, values in punctuality(ragged=True).values.items() for value in values
 )
 SCHOOLS = "school;effect;error\n" + "".join(
-    f"{label};{values[0]:g};{eight_schools().errors[label]:g}\n"
-    for label, values in eight_schools().values.items()
+    f"{label};{values[0]:g};{eight_schools().errors[label]:g}\n" for label, values in eight_schools().values.items()
 )
 EFFECT = ["--effect", "effect", "--se", "error"]
 PRIORS = ["--mu", "normal:0,10", "--tau", "halfcauchy:10"]
@@ -91,9 +90,7 @@ def test_json_has_the_numbers_of_the_direct_call(run):
 def test_csv_has_the_rows_with_all_their_digits(run):
     out = run("late.csv", "--sigma", "15", *PRIORS, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
-    post = gb.partial_pooling(
-        punctuality(ragged=True).values, sigma=15, mu=gb.Normal(0, 10), tau=gb.HalfCauchy(10)
-    )
+    post = gb.partial_pooling(punctuality(ragged=True).values, sigma=15, mu=gb.Normal(0, 10), tau=gb.HalfCauchy(10))
     assert list(rows[0]) == ["parameter", "group", *post.summary().columns]
     assert [(row["parameter"], row["group"]) for row in rows] == [
         ("mu", ""), ("tau", ""), *(("theta", label) for label in post.groups)
@@ -122,9 +119,7 @@ def test_grids_are_those_of_the_direct_call(run):
 def test_sigma_may_be_a_column(run):
     text = "g,y,se\nA,1,2\nA,3,4\nB,,\nB,5,1\n"
     result = run(text, "--value", "y", "--group", "g", "--sigma", "se", *PRIORS, "--format", "json")
-    post = gb.partial_pooling(
-        {"A": [1, 3], "B": [5]}, sigma={"A": [2, 4], "B": [1]}, mu_scale=10, tau_scale=10
-    )
+    post = gb.partial_pooling({"A": [1, 3], "B": [5]}, sigma={"A": [2, 4], "B": [1]}, mu_scale=10, tau_scale=10)
     assert json.loads(result)["log_evidence"] == pytest.approx(post.log_evidence, abs=1e-12)
 
 
@@ -186,9 +181,7 @@ def test_labels_cannot_drive_the_terminal(run):
     assert "\x1b" not in out and "theta[\\x1b[31mred]" in out
 
 
-@pytest.mark.parametrize(
-    ("label", "written"), [("=1+1", "'=1+1"), ("@x", "'@x"), ("-5", "-5"), ("a=b", "a=b")]
-)
+@pytest.mark.parametrize(("label", "written"), [("=1+1", "'=1+1"), ("@x", "'@x"), ("-5", "-5"), ("a=b", "a=b")])
 def test_labels_are_no_formulas_in_csv(run, label, written):
     text = f"g,y\n{label},1\nB,2\n"
     out = run(text, "--value", "y", "--group", "g", "--sigma", "1", *PRIORS, "--format", "csv")
@@ -333,9 +326,7 @@ def test_files_that_are_not_there(run, here):
 
 def test_too_many_groups_for_a_figure(run, here):
     text = "g,y\n" + "".join(f"g{i},{i % 7}\n" for i in range(201))
-    assert "up to 200 groups; there are 201" in run(
-        text, "--sigma", "1", "--figure", "x.png", "--output", "x.txt"
-    )
+    assert "up to 200 groups; there are 201" in run(text, "--sigma", "1", "--figure", "x.png", "--output", "x.txt")
     assert names(here) == ["data.csv", "late.csv", "schools.csv"]
 
 
@@ -382,10 +373,7 @@ def test_help_describes_the_json(capsys):
     with pytest.raises(SystemExit, match=r"^0$"):
         main(["fit", "--help"])
     out = capsys.readouterr().out
-    assert all(
-        key in out
-        for key in ("log_evidence", "accuracy", "interval", "gridbayes fit late.csv --value minutes")
-    )
+    assert all(key in out for key in ("log_evidence", "accuracy", "interval", "gridbayes fit late.csv --value minutes"))
 
 
 def test_version(capsys):

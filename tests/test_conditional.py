@@ -6,7 +6,7 @@ import pytest
 import scipy.stats as st
 from scipy.integrate import quad
 
-from gridbayes.conditional import NEGLIGIBLE, Affine, Conditional, graded, log_sum_exp, mixture_edges
+from gridbayes.conditional import Affine, Conditional, graded, log_sum_exp, mixture_edges
 from gridbayes.likelihoods import NormalFactors, known_sigma
 from gridbayes.observations import observe
 from gridbayes.priors import Flat, Laplace, Normal, StudentT
@@ -84,7 +84,7 @@ def test_likelihood_is_that_of_the_rows():
     for mu in (-2.0, 3.0):
         expected = 0.0
         for d in range(3):
-            rows = VALUES[CODES == d]
+            rows = VALUES[d == CODES]
             covariance = 1.5**2 + SIGMA**2 * np.eye(len(rows))
             expected += st.multivariate_normal(np.full(len(rows), mu), covariance).logpdf(rows)
         assert model.log_likelihood(np.array([mu]))[0] == pytest.approx(expected, abs=1e-11)
@@ -103,7 +103,9 @@ def test_marginals_mix_the_cells():
     model, expected = conditional(tau=TAU[2:5]), oracle()
     log_w = np.log([0.2, 0.5, 0.3])
     cells = model.cells_of(log_w)
-    for (grid, log_p), d in zip(model.marginals(log_w, model.theta(cells=cells), cells, 1e-9, 16), range(4), strict=True):
+    for (grid, log_p), d in zip(
+        model.marginals(log_w, model.theta(cells=cells), cells, 1e-9, 16), range(4), strict=True
+    ):
         masses = np.exp(log_p - log_p.max() + grid.log_weight)
         masses /= masses.sum()
         m, v = expected.mean[2:5, d + 1], expected.cov[2:5, d + 1, d + 1]
@@ -113,8 +115,12 @@ def test_marginals_mix_the_cells():
 
 
 def test_cells_that_weigh_nothing_are_left_out():
-    log_w = np.array([0.0, 1 - NEGLIGIBLE, -1 - NEGLIGIBLE, -np.inf])
-    np.testing.assert_array_equal(conditional(tau=np.ones(4)).cells_of(log_w), [0, 1])
+    np.testing.assert_array_equal(conditional(tau=np.ones(4)).cells_of(np.array([0.0, -30, -60, -np.inf])), [0, 1])
+
+
+def test_a_cell_of_little_mass_and_a_huge_spread_is_kept_for_the_variance():
+    tau = np.array([1.0, 1.0, 1e8])
+    np.testing.assert_array_equal(conditional(Flat(), tau).cells_of(np.array([0.0, -60, -40])), [0, 2])
 
 
 def test_without_rows_mu_keeps_its_prior():

@@ -200,9 +200,7 @@ def test_a_density_that_no_panels_resolve_is_refused():
         def support(self):
             return 0.0, 1.0
 
-    with pytest.raises(
-        ValueError, match=r"the density must be piecewise smooth; .* of its mass is unresolved"
-    ):
+    with pytest.raises(ValueError, match=r"the density must be piecewise smooth; .* of its mass is unresolved"):
         log_convolution(Custom(Rough()), 0.5, 1.0)
 
 

@@ -33,9 +33,7 @@ def test_encodings_line_ends_and_delimiters(tmp_path, encoding, newline, delimit
     assert table.numbers("y").tolist() == [1.5, -20.0]
 
 
-@pytest.mark.parametrize(
-    "cell", ["", "  ", "NA", "na", "N/A", "NaN", "nan", "NULL", "null", "#N/A", " #n/a "]
-)
+@pytest.mark.parametrize("cell", ["", "  ", "NA", "na", "N/A", "NaN", "nan", "NULL", "null", "#N/A", " #n/a "])
 def test_missing_cells(cell):
     table = parse_csv(f"g,y\n{cell},1\nA,{cell}\n")
     assert table.labels("g") == [None, "A"]
@@ -102,9 +100,7 @@ def test_cells_that_are_no_numbers(cell, message):
 
 
 def test_thousands_beside_decimal_commas_are_refused():
-    with pytest.raises(
-        ValueError, match=r'line 2.*"1.500" has a decimal point, and "2,5" in line 3 a decimal comma'
-    ):
+    with pytest.raises(ValueError, match=r'line 2.*"1.500" has a decimal point, and "2,5" in line 3 a decimal comma'):
         parse_csv("g;y\nA;1.500\nB;2,5\n").numbers("y")
     with pytest.raises(ValueError, match=r'"1.500,5" is not a number. Write numbers like 1234.5 or 1234,5'):
         parse_csv("g;y\nA;1.500,5\n").numbers("y")

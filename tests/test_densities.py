@@ -20,9 +20,7 @@ from gridbayes.densities import (
 )
 from gridbayes.priors import Laplace
 
-POINTS = np.concatenate(
-    [-np.geomspace(1e-8, 1e8, 41), [0.0], np.geomspace(1e-8, 1e8, 41), [math.inf, -math.inf]]
-)
+POINTS = np.concatenate([-np.geomspace(1e-8, 1e8, 41), [0.0], np.geomspace(1e-8, 1e8, 41), [math.inf, -math.inf]])
 
 
 @pytest.mark.parametrize(("prior", "twin"), TWINS, ids=str)

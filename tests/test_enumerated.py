@@ -59,21 +59,15 @@ def test_complete_pooling_on_the_classic_grid(entry):
     assert_moments(post, "theta", numbers["correct_same_grid"])
 
 
-@pytest.mark.parametrize(
-    ("t", "entry"), [((1, -15, 30), "no_pooling"), ((-20, -15, 30), "no_pooling_exercise_t")]
-)
+@pytest.mark.parametrize(("t", "entry"), [((1, -15, 30), "no_pooling"), ((-20, -15, 30), "no_pooling_exercise_t")])
 def test_no_pooling_on_the_classic_grid(t, entry):
     post = gb.no_pooling(t, sigma=15, theta=gb.Normal(0, 20), grids=classic("theta"))
     assert_moments(post, "theta", by_group(REFERENCE[entry]["correct_same_grid"]))
 
 
 def test_no_pooling_has_a_row_of_masses_a_group_and_moves_one_group_only():
-    before = gb.no_pooling([1, -15, 30], sigma=15, theta=gb.Normal(0, 20), grids=classic("theta")).marginal(
-        "theta"
-    )
-    after = gb.no_pooling([-20, -15, 30], sigma=15, theta=gb.Normal(0, 20), grids=classic("theta")).marginal(
-        "theta"
-    )
+    before = gb.no_pooling([1, -15, 30], sigma=15, theta=gb.Normal(0, 20), grids=classic("theta")).marginal("theta")
+    after = gb.no_pooling([-20, -15, 30], sigma=15, theta=gb.Normal(0, 20), grids=classic("theta")).marginal("theta")
     assert before.shape == (3, 200)
     np.testing.assert_allclose(before.sum("theta"), 1, atol=EPS)
     np.testing.assert_allclose(before[1:], after[1:], rtol=EPS)
@@ -236,9 +230,7 @@ def test_a_group_without_data_gets_its_predictive():
     density = np.array(
         [[np.exp(modelled("partial", "own", TINY).log_theta(m, t)) for t in TINY["tau"]] for m in TINY["mu"]]
     )
-    np.testing.assert_allclose(
-        post.marginal("theta", group=3), np.einsum("ij,ijk->k", hyper, density), atol=EPS
-    )
+    np.testing.assert_allclose(post.marginal("theta", group=3), np.einsum("ij,ijk->k", hyper, density), atol=EPS)
     np.testing.assert_allclose(
         post.marginal("sigma", group=3), np.exp(modelled("partial", "own", TINY).log_prior("sigma")), atol=EPS
     )
@@ -283,9 +275,7 @@ def test_tau_near_zero_is_complete_pooling():
     partial = gb.partial_pooling(SINGLE, sigma=15, mu_scale=20, tau_scale=1, grids=grids)
     complete = gb.complete_pooling(SINGLE, sigma=15, theta=gb.Normal(0, 20), grids={"theta": nodes})
     for group in NAMES:
-        np.testing.assert_allclose(
-            partial.marginal("theta", group=group), complete.marginal("theta"), atol=EPS
-        )
+        np.testing.assert_allclose(partial.marginal("theta", group=group), complete.marginal("theta"), atol=EPS)
     assert partial.log_evidence == pytest.approx(complete.log_evidence, rel=EPS)
 
 
@@ -341,9 +331,7 @@ def test_weights_of_the_grids_enter_as_the_oracle_says():
         "theta": gb.trapezoid(-40, 40, 60),
     }
     post = gb.partial_pooling(RAGGED, sigma=15, mu=PRIORS["mu"], tau=PRIORS["tau"], grids=grids)
-    nodes, weights = (
-        {name: getattr(grid, part) for name, grid in grids.items()} for part in ("nodes", "weights")
-    )
+    nodes, weights = ({name: getattr(grid, part) for name, grid in grids.items()} for part in ("nodes", "weights"))
     answer = oracle.enumerated(oracle.Model("partial", RAGGED, [15.0] * 3, nodes, LOG_PRIORS, weights))
     for name, masses in answer.masses.items():
         np.testing.assert_allclose(post.marginal(name), masses, rtol=1e-10, atol=1e-14)
@@ -408,9 +396,7 @@ def test_unpooled_means_are_shrunk_by_their_own_prior_only(second, printed):
 def test_hierarchical_means_with_a_known_tau(second, printed):
     """tau is known to be 0.1: two nodes a billionth apart say so on a grid."""
     grids = {"mu": gb.linspace(0, 2, 201), "tau": [0.1, 0.1 + 1e-9], "theta": gb.linspace(-1, 3, 401)}
-    post = gb.partial_pooling(
-        two_groups(second), sigma=1, mu=gb.Normal(1, 0.1), tau=gb.Uniform(0, 1), grids=grids
-    )
+    post = gb.partial_pooling(two_groups(second), sigma=1, mu=gb.Normal(1, 0.1), tau=gb.Uniform(0, 1), grids=grids)
     np.testing.assert_allclose([post.mean("mu"), *post.mean("theta")], printed, atol=5e-6)
 
 
@@ -455,9 +441,7 @@ def test_float32_data_lose_nothing_after_the_door():
 def test_scales_of_a_slider_give_what_a_fresh_fit_gives(kind):
     """Tables of the data are kept between calls: a move must not see what an earlier prior left behind."""
     before = fitted(kind, "own", MEDIUM)
-    changed = stated(kind, "own") | (
-        {"mu": gb.Normal(0, 1)} if kind == "partial" else {"theta": gb.Normal(0, 3)}
-    )
+    changed = stated(kind, "own") | ({"mu": gb.Normal(0, 1)} if kind == "partial" else {"theta": gb.Normal(0, 3)})
     grids = {name: MEDIUM[name] for name in parameters(kind, "own")}
     KINDS[kind](RAGGED, **changed, grids=grids)
     KINDS[kind](RAGGED, **stated(kind, "own") | {"sigma": gb.HalfNormal(2)}, grids=grids)

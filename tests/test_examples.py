@@ -46,11 +46,7 @@ def test_example_runs_and_prints_its_numbers(name, capsys):
 
 
 def test_every_published_pair_is_what_counting_twice_gives(capsys):
-    rows = [
-        line
-        for line in printed("published_figures_count_data_twice", capsys).splitlines()
-        if "(" in line[20:48]
-    ]
+    rows = [line for line in printed("published_figures_count_data_twice", capsys).splitlines() if "(" in line[20:48]]
     rows = [row for row in rows if row[20:31].strip() in ("GOVERNMENT", "ENGLISH", "MATH")]
     assert len(rows) == 27
     for row in rows:

@@ -28,19 +28,11 @@ UNTABLED = {
     "nested lists": lambda: observe(PADDED, groups=list(LABELS)),
     "ragged lists": lambda: observe(list(LATE.values()), groups=LABELS),
     "lists and a scalar": lambda: observe([[-10, 1, 11], np.array([-16, -15, -14]), 30], groups=LATE.keys()),
-    "objects": lambda: observe(
-        np.array([[-10, 1, 11], [-16, -15, -14], [30, None, ""]], object), groups=LABELS
-    ),
-    "masked": lambda: observe(
-        np.ma.masked_equal([[-10, 1, 11], [-16, -15, -14], [30, 9, 9]], 9), groups=LABELS
-    ),
-    "DataArray": lambda: observe(
-        xr.DataArray(PADDED, coords={"group": list(LABELS)}, dims=("group", "replicate"))
-    ),
+    "objects": lambda: observe(np.array([[-10, 1, 11], [-16, -15, -14], [30, None, ""]], object), groups=LABELS),
+    "masked": lambda: observe(np.ma.masked_equal([[-10, 1, 11], [-16, -15, -14], [30, 9, 9]], 9), groups=LABELS),
+    "DataArray": lambda: observe(xr.DataArray(PADDED, coords={"group": list(LABELS)}, dims=("group", "replicate"))),
     "frame as array": lambda: observe(pd.DataFrame(PADDED).to_numpy(), groups=pd.Series(LABELS)),
-    "exact numbers": lambda: observe(
-        {**LATE, "MATH": [Decimal(30)], "ENGLISH": [Fraction(-16), -15.0, np.int8(-14)]}
-    ),
+    "exact numbers": lambda: observe({**LATE, "MATH": [Decimal(30)], "ENGLISH": [Fraction(-16), -15.0, np.int8(-14)]}),
     "long": lambda: observe(MINUTES, group=DEPARTMENT),
     "long arrays": lambda: observe(np.array(MINUTES), group=np.array(DEPARTMENT)),
     "long categories": lambda: observe(pd.Series(MINUTES), group=pd.Categorical(DEPARTMENT)),
@@ -69,9 +61,7 @@ def test_effects_carry_their_labels(effects):
     assert observe(effects, groups=["X", "Y", "Z"]).groups == ("X", "Y", "Z")
 
 
-@pytest.mark.parametrize(
-    "effects", [[28, 8, -3], range(3), np.arange(3), pl.Series([1, 2, 3]), (1.0, None, 3)]
-)
+@pytest.mark.parametrize("effects", [[28, 8, -3], range(3), np.arange(3), pl.Series([1, 2, 3]), (1.0, None, 3)])
 def test_effects_without_labels_are_numbered(effects):
     found = observe(effects)
     assert found.groups == (0, 1, 2) and len(found) == 3
@@ -231,9 +221,7 @@ def late_with(sigma, data=LATE):
     ],
 )
 def test_sigma_by_group_and_by_row(data, sigma, expected):
-    np.testing.assert_array_equal(
-        late_with(sigma, RAGGED_DATA[data]).errors, np.array(expected, float), strict=True
-    )
+    np.testing.assert_array_equal(late_with(sigma, RAGGED_DATA[data]).errors, np.array(expected, float), strict=True)
 
 
 def test_sigma_in_the_shape_of_padded_data():
@@ -287,9 +275,7 @@ def test_series_with_one_index_go_by_position():
     frame = pd.DataFrame({"y": [1, 2, 3], "se": [4, 5, 6]}, index=["A", "B", "C"])
     np.testing.assert_array_equal(observe(frame["y"], sigma=frame["se"]).errors, [4, 5, 6])
     np.testing.assert_array_equal(observe(frame["y"], sigma=frame["se"].iloc[::-1]).errors, [4, 5, 6])
-    np.testing.assert_array_equal(
-        observe(frame["y"], sigma=frame["se"], groups=["C", "B", "A"]).errors, [4, 5, 6]
-    )
+    np.testing.assert_array_equal(observe(frame["y"], sigma=frame["se"], groups=["C", "B", "A"]).errors, [4, 5, 6])
     np.testing.assert_array_equal(observe(frame, value="y", sigma=frame["se"]).errors, [4, 5, 6])
 
 

@@ -53,18 +53,14 @@ def test_marks_are_means_and_lines_are_intervals(posteriors, name, kind):
     ax = pooling_comparison(posteriors, prob=0.5, kind=kind)
     line = marks(ax, name)
     np.testing.assert_array_equal(line.get_xdata(), posteriors[name].mean("theta"))
-    np.testing.assert_array_equal(
-        spans(ax, line.get_color()), getattr(posteriors[name], kind)("theta", prob=0.5)
-    )
+    np.testing.assert_array_equal(spans(ax, line.get_color()), getattr(posteriors[name], kind)("theta", prob=0.5))
 
 
 def test_complete_pooling_is_a_line_and_a_band_across_all_rows(posteriors):
     ax = pooling_comparison(posteriors)
     line = marks(ax, "complete pooling")
     assert set(line.get_xdata()) == {posteriors["complete pooling"].mean("theta")}
-    band = next(
-        p for p in ax.patches if matplotlib.colors.same_color(p.get_facecolor()[:3], line.get_color())
-    )
+    band = next(p for p in ax.patches if matplotlib.colors.same_color(p.get_facecolor()[:3], line.get_color()))
     low, high = posteriors["complete pooling"].eti("theta").values
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((low, high))
 
@@ -116,9 +112,7 @@ def test_labels(posteriors, observed):
         "MATH\nn = 1",
     ]
     assert "equal-tailed 90% interval" in ax.figure.legends[0].get_title().get_text()
-    assert [label.get_text() for label in pooling_comparison(posteriors).get_yticklabels()] == [
-        *observed.groups
-    ]
+    assert [label.get_text() for label in pooling_comparison(posteriors).get_yticklabels()] == [*observed.groups]
 
 
 def test_models_differ_in_colour_and_in_marker(posteriors):

@@ -56,15 +56,11 @@ def test_logpdf_keeps_shape_and_is_float64():
 # Quantiles
 
 
-@pytest.mark.parametrize(
-    ("prior", "twin"), [pair for pair in TWINS if not isinstance(pair[0], FOLDED)], ids=str
-)
+@pytest.mark.parametrize(("prior", "twin"), [pair for pair in TWINS if not isinstance(pair[0], FOLDED)], ids=str)
 def test_ppf_is_scipys(prior, twin):
     q = np.concatenate([np.geomspace(1e-12, 0.4, 30), [0.5], 1 - np.geomspace(1e-12, 0.4, 30)])
     scale = 1e-12 * width(prior)  # where a quantile passes 0 no relative accuracy is to be had
-    np.testing.assert_allclose(
-        prior.ppf(q), twin.ppf(q), rtol=1e-12, atol=scale if prior.support[0] < 0 else 0
-    )
+    np.testing.assert_allclose(prior.ppf(q), twin.ppf(q), rtol=1e-12, atol=scale if prior.support[0] < 0 else 0)
 
 
 @pytest.mark.parametrize(("prior", "twin"), TWINS, ids=str)
@@ -100,9 +96,7 @@ def test_ppf_ends_at_the_support_and_increases(prior):
 
 @pytest.mark.parametrize("q", [-0.1, 1.1, math.nan, [0.5, 50]])
 def test_ppf_wants_probabilities(q):
-    with pytest.raises(
-        ValueError, match=r"Normal\(0, 1\): q must lie in \[0, 1\]; q is .*Pass probabilities"
-    ):
+    with pytest.raises(ValueError, match=r"Normal\(0, 1\): q must lie in \[0, 1\]; q is .*Pass probabilities"):
         Normal(0, 1).ppf(q)
 
 
@@ -254,9 +248,7 @@ def test_an_unnormalised_density_is_refused():
 
 
 def test_a_density_of_the_wrong_shape_or_without_a_number_is_refused():
-    with pytest.raises(
-        ValueError, match=r"logpdf must return the shape of x, \(\); it returned \(2,\). Pass"
-    ):
+    with pytest.raises(ValueError, match=r"logpdf must return the shape of x, \(\); it returned \(2,\). Pass"):
         Custom(st.norm([0, 1], 1)).logpdf(0.0)
     with pytest.raises(ValueError, match=r"logpdf must not be NaN; it is at x = 2\.0\. Check the parameters"):
         Custom(st.norm(0, -1)).logpdf([2.0])
@@ -273,9 +265,7 @@ def test_as_prior():
 
 @pytest.mark.parametrize("value", [5, "normal", Normal, None])
 def test_as_prior_names_the_argument(value):
-    with pytest.raises(
-        TypeError, match=r"mu must be a prior; mu is .*Pass for example gridbayes.Normal\(0, 5\)"
-    ):
+    with pytest.raises(TypeError, match=r"mu must be a prior; mu is .*Pass for example gridbayes.Normal\(0, 5\)"):
         as_prior(value, "mu")
 
 
@@ -289,9 +279,7 @@ def test_as_scale_prior():
 
 @pytest.mark.parametrize("value", [Normal(0, 3), Uniform(-1, 3), Flat(-3), st.norm(0, 3)], ids=str)
 def test_a_scale_prior_may_not_reach_below_zero(value):
-    with pytest.raises(
-        ValueError, match=r"tau must have a prior on \[0, inf\); tau is .*\)\. Pass .*HalfNormal"
-    ):
+    with pytest.raises(ValueError, match=r"tau must have a prior on \[0, inf\); tau is .*\)\. Pass .*HalfNormal"):
         as_scale_prior(value, "tau")
 
 

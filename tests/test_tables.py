@@ -168,9 +168,7 @@ def test_dates_are_no_numbers():
         observe(frame, value="y")
 
 
-@pytest.mark.parametrize(
-    "data", [[1, 2], np.ones(3), pd.Series([1]), pl.LazyFrame(TABLE), 3.0, None], ids=str
-)
+@pytest.mark.parametrize("data", [[1, 2], np.ones(3), pd.Series([1]), pl.LazyFrame(TABLE), 3.0, None], ids=str)
 def test_what_has_no_columns_is_no_table(data):
     assert open_table(data) is None
 

@@ -315,9 +315,7 @@ def _cells(log_w: Float[Array, "*shared"], shared_sigma: bool) -> Float[Array, "
 _kept: OrderedDict[tuple, Tables] = OrderedDict()
 
 
-def _kept_tables(
-    model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], engine: SimpleNamespace
-) -> Tables:
+def _kept_tables(model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], engine: SimpleNamespace) -> Tables:
     """The tables of this data set on these grids, from the last few kept."""
     key = (
         model.observations.fingerprint,
@@ -341,9 +339,7 @@ def _own_priors(model: Pooling) -> list[str]:
     return (["sigma"] if model.own_sigma else []) + (["theta"] if model.kind == "no" else [])
 
 
-def _tables(
-    model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], memos: SimpleNamespace
-) -> Tables:
+def _tables(model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], memos: SimpleNamespace) -> Tables:
     lengths = {name: len(grid) for name, grid in grids.items()}
     _require_memory(model, lengths)
     own, by_sigma, shift = _likelihood_tables(model, grids, placed, memos)

@@ -17,14 +17,13 @@ from gridbayes.grids import COARSE, Grid, adapt, in_panels
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling
-from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
 from gridbayes.models.run import marginal_of, run_groups, run_hyper
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
+from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
 from gridbayes.priors import Prior
 from gridbayes.summaries import Marginal
 
 __all__ = ["GivenScales"]
-
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,9 @@ class GivenScales:
         for name in (*reversed(names), *names[1:]) if len(names) > 1 else names:
             others = {other: grid for other, grid in grids.items() if other != name}
             edges = self._first_edges(name)
-            (grid, _), = adapt(lambda _, x, n=name, o=others: self._log_marginal(n, x, o), [edges], self.tol, self.order)
+            ((grid, _),) = adapt(
+                lambda _, x, n=name, o=others: self._log_marginal(n, x, o), [edges], self.tol, self.order
+            )
             grids[name] = grid
         return grids
 
@@ -95,7 +96,8 @@ class GivenScales:
         tau = np.zeros(factors.w.shape[1])
         parts = [slice(d, d + 1) for d in range(len(factors.c))]
         return [
-            Conditional(self.location_prior, NormalFactors(factors.a[d], factors.w[d], factors.c[d]), tau) for d in parts
+            Conditional(self.location_prior, NormalFactors(factors.a[d], factors.w[d], factors.c[d]), tau)
+            for d in parts
         ]
 
     # --- from scales to a posterior -------------------------------------------------------------------------------
@@ -129,7 +131,9 @@ class GivenScales:
     def _shared(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
         """Complete and partial pooling: the shared parameters by the program, then each theta given them."""
         masses, log_evidence = self.hyper
-        marginals: dict[str, tuple[Marginal, ...]] = {name: (marginal_of(masses, axis, grid),) for axis, (name, grid) in enumerate(self.grids.items())}
+        marginals: dict[str, tuple[Marginal, ...]] = {
+            name: (marginal_of(masses, axis, grid),) for axis, (name, grid) in enumerate(self.grids.items())
+        }
         if self.model.kind == "partial":
             marginals["theta"] = self._mixed(self.conditional.theta(cells=self.kept))
         return marginals, log_evidence

@@ -79,7 +79,11 @@ class _Group:
 
 @jax.jit
 def _log_evidence(
-    mu: Float[Array, " cell"], tau: Float[Array, " cell"], log_p: Float[Array, " sigma"], w: Float[Array, " sigma"], c: Float[Array, ""] | float
+    mu: Float[Array, " cell"],
+    tau: Float[Array, " cell"],
+    log_p: Float[Array, " sigma"],
+    w: Float[Array, " sigma"],
+    c: Float[Array, ""] | float,
 ) -> Float[Array, " cell"]:
     spread = 1 + w * tau[:, None] ** 2
     return logsumexp(log_p - jnp.log(spread) / 2 - w / spread * (mu[:, None] - c) ** 2 / 2, axis=1)
@@ -168,14 +172,20 @@ class OwnSigma:
 
     def _location_edges(self, prior: Prior) -> np.ndarray:
         """First panels for mu or theta: about the groups' centres, over all that prior and data may reach."""
-        centres = np.array([group.c for group, n in zip(self.groups, self.model.observations.count, strict=True) if n > 0])
+        centres = np.array(
+            [group.c for group, n in zip(self.groups, self.model.observations.count, strict=True) if n > 0]
+        )
         spread = max(sizes_of(self.model.observations), default=1.0)
         low, high = centres.min() - 2e4 * spread, centres.max() + 2e4 * spread
         if prior.proper:
             reach = prior.ppf(np.array([1e-16, 1 - 1e-16]))
-            low, high = (float(x) for x in (np.clip(reach[0], low, centres.min()), np.clip(reach[1], centres.max(), high)))
+            low, high = (
+                float(x) for x in (np.clip(reach[0], low, centres.min()), np.clip(reach[1], centres.max(), high))
+            )
         low, high = max(low, prior.support[0]), min(high, prior.support[1])
-        quartiles = prior.ppf(np.array([0.25, 0.5, 0.75])) if prior.proper else np.median(centres) + spread * np.arange(3)
+        quartiles = (
+            prior.ppf(np.array([0.25, 0.5, 0.75])) if prior.proper else np.median(centres) + spread * np.arange(3)
+        )
         step = min(spread, float(quartiles[2] - quartiles[0]))
         marks = np.concatenate([centres, prior.breakpoints, quartiles])
         middle = float(np.clip(quartiles[1], low + 1e-9 * (high - low), high - 1e-9 * (high - low)))
@@ -231,7 +241,9 @@ class OwnSigma:
     def _partial(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
         masses, log_evidence = run_hyper(self.model, self.grids, self.log_evidence.sum(axis=0))
         shared = {name: (marginal_of(masses, axis, grid),) for axis, (name, grid) in enumerate(self.grids.items())}
-        log_w = np.log(np.maximum(masses, np.finfo(float).tiny))  # below, a cell weighs nothing, but its log must be finite
+        log_w = np.log(
+            np.maximum(masses, np.finfo(float).tiny)
+        )  # below, a cell weighs nothing, but its log must be finite
         return {**shared, "theta": self._effects(log_w), "sigma": self._partial_noise(log_w)}, log_evidence
 
     # --- partial pooling --------------------------------------------------------------------------------------------
@@ -282,7 +294,9 @@ class OwnSigma:
         rest = (log_w - mu.log_weight[:, None] - self.log_evidence[d])[:, columns]  # tau's weight is in log_w
         soft = self.groups[d].softened()
         reach = 9 * tau.nodes[columns[-1]]
-        first = graded(float(np.median(mu.nodes)), float(np.diff(mu.edges).min()), mu.edges[0] - reach, mu.edges[-1] + reach)
+        first = graded(
+            float(np.median(mu.nodes)), float(np.diff(mu.edges).min()), mu.edges[0] - reach, mu.edges[-1] + reach
+        )
 
         def log_r(theta: np.ndarray) -> np.ndarray:
             return log_sum_exp(log_smoothed(mu, rest, theta.ravel(), tau.nodes[columns])).reshape(theta.shape)
@@ -312,7 +326,9 @@ class OwnSigma:
         densities = adapt(log_density, [self._sigma_edges(d) for d in range(len(self.groups))], self.tol, self.order)
         return run_groups(self.model.continuous_program, "noise", densities)
 
-    def _log_noise(self, d: int | np.integer, sigma: np.ndarray, mu: np.ndarray, tau: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    def _log_noise(
+        self, d: int | np.integer, sigma: np.ndarray, mu: np.ndarray, tau: np.ndarray, rest: np.ndarray
+    ) -> np.ndarray:
         factor = learned_sigma(self.model.observations, sigma)
         a, w, c = factor.a[d][:, None], factor.w[d][:, None], factor.c[d]
         spread = 1 + w * tau**2

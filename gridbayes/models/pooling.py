@@ -49,7 +49,9 @@ class Pooling:
     def title(self) -> str:
         """One line: the model, its priors, its groups."""
         priors = ", ".join(f"{name} ~ {prior!r}" for name, prior in self.priors.items())
-        sigma = "sigma known" if "sigma" not in self.priors else "sigma shared" if self.shared_sigma else "sigma by group"
+        sigma = (
+            "sigma known" if "sigma" not in self.priors else "sigma shared" if self.shared_sigma else "sigma by group"
+        )
         groups = len(self.observations)
         return f"{self.kind} pooling of {groups} group{'s' * (groups != 1)}, {priors}, {sigma}"
 
@@ -212,7 +214,9 @@ def _prior(name: str, prior: object, observations: Observations) -> Prior:
 def _known_scale(tau: float) -> Prior:
     """A known tau as a prior so narrow that nothing is learned of it: its width is a billionth of it."""
     if not 0 < tau < np.inf:
-        raise ValueError(f"tau must be positive; tau is {tau:g}. Use complete_pooling for tau = 0, no_pooling for infinity.")
+        raise ValueError(
+            f"tau must be positive; tau is {tau:g}. Use complete_pooling for tau = 0, no_pooling for infinity."
+        )
     return Uniform(tau * (1 - 5e-10), tau * (1 + 5e-10))
 
 
@@ -238,7 +242,9 @@ def _grids(grids: Mapping[str, object] | None, kind: Kind, learned: bool) -> dic
     if grids is None:
         return {}
     if not isinstance(grids, Mapping):
-        raise TypeError(f'grids must be a dict by parameter, like {{"tau": gridbayes.linspace(1, 30, 100)}}; got {grids!r}.')
+        raise TypeError(
+            f'grids must be a dict by parameter, like {{"tau": gridbayes.linspace(1, 30, 100)}}; got {grids!r}.'
+        )
     known = (("mu", "tau") if kind == "partial" else ()) + ("theta",) + (("sigma",) if learned else ())
     checked = {}
     for name, value in grids.items():

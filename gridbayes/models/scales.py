@@ -47,7 +47,27 @@ def refuse_improper(model: Pooling) -> None:
     if isinstance(model.priors[location], Flat) and model.kind == "no" and measured < len(observations):
         empty = observations.groups[int(np.argmin(observations.count > 0))]
         raise ValueError(f"theta must have a proper prior: group {empty!r} has no data. Pass gridbayes.Normal(0, 5).")
+    _refuse_flat_sigma(model, isinstance(model.priors[location], Flat))
     _refuse_zero_spread(model)
+
+
+def _refuse_flat_sigma(model: Pooling, flat_location: bool) -> None:
+    """Raise where rows are too few for a flat prior of sigma: n rows fall as sigma**-n, less one for a flat location."""
+    if not isinstance(model.priors.get("sigma"), Flat):
+        return
+    observations, count = model.observations, model.observations.count
+    if model.own_sigma:
+        rows, where = int(count.min()), f"in group {observations.groups[int(np.argmin(count))]!r}"
+        needed = 3 if flat_location and (model.kind == "no" or len(count) == 1) else 2
+    else:
+        rows, where = len(observations.values), "in all"
+        needed = 2 + int(isinstance(model.priors.get("tau"), Flat))
+        needed += flat_location * (len(count) if model.kind == "no" else 1)
+    if rows < needed:
+        raise ValueError(
+            f"sigma must have a proper prior here: a flat prior for sigma with {rows} row{'s' * (rows != 1)} {where} "
+            f"leaves an improper posterior ({needed} are needed). Pass for example sigma=gridbayes.HalfCauchy(5)."
+        )
 
 
 def _refuse_zero_spread(model: Pooling) -> None:
@@ -62,7 +82,9 @@ def _refuse_zero_spread(model: Pooling) -> None:
     groups, rows = int((observations.count > 0).sum()), len(observations.values)
     if model.own_sigma:
         flat = (observations.sum_of_squares == 0) & (power <= observations.count - 2)
-        what = f"sigma of group {observations.groups[int(np.argmax(flat))]!r} cannot be learned: its rows are all the same"
+        what = (
+            f"sigma of group {observations.groups[int(np.argmax(flat))]!r} cannot be learned: its rows are all the same"
+        )
         remedy = "shared_sigma=True, "
     else:
         equal = np.ptp(observations.values) == 0

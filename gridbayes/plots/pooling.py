@@ -196,9 +196,7 @@ def _draw_arrows(ax: Axes, starts: np.ndarray, ends: np.ndarray) -> None:
 def _groups(posteriors: Mapping[str, Posterior], observed: Observations | None) -> tuple[Hashable, ...]:
     """The groups that all models and the data have."""
     if not posteriors:
-        raise ValueError(
-            'posteriors is empty. Pass for example {"partial pooling": gridbayes.partial_pooling(...)}.'
-        )
+        raise ValueError('posteriors is empty. Pass for example {"partial pooling": gridbayes.partial_pooling(...)}.')
     found = {name: posterior.groups for name, posterior in posteriors.items()}
     if observed is not None:
         found["observed"] = observed.groups
@@ -210,9 +208,7 @@ def _groups(posteriors: Mapping[str, Posterior], observed: Observations | None) 
                 f"{name!r} has {_some(others)}. Fit them to the same data."
             )
     if len(groups) > MOST_GROUPS:
-        raise ValueError(
-            f"a row a group can be read up to {MOST_GROUPS} groups; there are {len(groups)}. Plot fewer."
-        )
+        raise ValueError(f"a row a group can be read up to {MOST_GROUPS} groups; there are {len(groups)}. Plot fewer.")
     return groups
 
 

@@ -37,7 +37,5 @@ def figure_format(path: str | Path) -> str:
     """
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in FORMATS:
-        raise ValueError(
-            f'a figure is written as .png, .svg or .pdf; "{path}" is none of them. Change its suffix.'
-        )
+        raise ValueError(f'a figure is written as .png, .svg or .pdf; "{path}" is none of them. Change its suffix.')
     return kind
