@@ -143,7 +143,12 @@ class Conditional:
         log_w = log_w[cells]
         mean, sd = self._normal(x, cells)
         marks = np.empty(0) if self.is_normal else _marks(self.prior)
-        edges = [_with_marks(mixture_edges(*item, log_w), marks) for item in zip(mean, sd, strict=True)]
+        first = [mixture_edges(*item, log_w) for item in zip(mean, sd, strict=True)]
+        location = not x.v.any() and bool((x.b == 1).all())  # mu itself: its prior may end where the data do not reach
+        support = self.prior.support if location else (-np.inf, np.inf)
+        edges = [
+            _between(np.union1d(edge, marks), *support) if location else _with_marks(edge, marks) for edge in first
+        ]
 
         def log_density(item: np.ndarray, at: np.ndarray) -> np.ndarray:
             step = max(1, CHUNK // (at.shape[1] * len(cells)))
@@ -285,6 +290,10 @@ def _marks(prior: Prior) -> np.ndarray:
     quantiles = prior.ppf(np.array([0.05, 0.25, 0.5, 0.75, 0.95])) if prior.proper else np.empty(0)
     marks = np.concatenate([np.array(prior.support, float), prior.breakpoints, quantiles])
     return np.unique(marks[np.isfinite(marks)])
+
+
+def _between(edges: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.unique(np.clip(edges, low, high))
 
 
 def _with_marks(edges: np.ndarray, marks: np.ndarray) -> np.ndarray:

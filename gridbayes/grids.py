@@ -254,7 +254,18 @@ class _Panels:
         z = np.maximum(np.abs(self.low - mean[self.item]), np.abs(self.high - mean[self.item])) / spread
         tail = np.abs(p @ legendre_transform(self.order)[-2:].T).max(axis=1) * self.half
         wide = self.half > 8 * np.finfo(float).eps * np.maximum(np.abs(self.low), np.abs(self.high))
-        return (tail * (1 + z**2) > tol * total[self.item]) & wide
+        own = mass.sum(axis=1) / total[self.item]
+        return ((tail * (1 + z**2) > tol * total[self.item]) | self._beside_finer(own > tol)) & wide
+
+    def _beside_finer(self, heavy: np.ndarray) -> np.ndarray:
+        """Panels beside one of a quarter of their width that has mass: its peak may reach over, unseen by their nodes."""
+        order = np.lexsort([self.low, self.item])
+        item, half, heavy = self.item[order], self.half[order], heavy[order]
+        result = np.zeros(len(order), bool)
+        same = item[1:] == item[:-1]
+        result[1:] |= same & heavy[:-1] & (half[:-1] < half[1:] / 4)
+        result[:-1] |= same & heavy[1:] & (half[1:] < half[:-1] / 4)
+        return result[np.argsort(order)]
 
     def by_item(self, tol: float) -> list[tuple[Grid, np.ndarray]]:
         """For each density the grid of its panels, empty ends cut off, and its log density at the nodes."""

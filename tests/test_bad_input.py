@@ -47,7 +47,7 @@ def fit(data=None, **options):
             None,
             {"grids": {**GRIDS, "mu": gb.linspace(90, 99, 5)}},
             ValueError,
-            "holds less than 1% of the prior Normal",
+            "lies in a tail of less than 1% of the prior Normal",
         ),
         ([1.0, 2.0], {"mu": gb.Flat(), "tau": gb.Flat()}, ValueError, "tau must have a proper prior.*2 groups"),
         (

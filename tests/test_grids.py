@@ -220,7 +220,6 @@ def test_a_density_that_is_zero_everywhere_is_an_error():
         )
 
 
-@pytest.mark.xfail(strict=True, reason="a neighbour whose nearest node is too far off to see the peak is cut off")
 def test_a_peak_on_an_edge_is_found_from_both_sides():
     ((grid, log_p),) = adapt(lambda _, x: Normal(4, 0.001).logpdf(x), [np.array([1.0, 4.0, 16.0])])
     assert np.exp(log_p + grid.log_weight).sum() == pytest.approx(1, rel=1e-9)

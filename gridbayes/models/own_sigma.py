@@ -160,7 +160,9 @@ class OwnSigma:
         log_sigma = np.linspace(-80.0, 80.0, 6401) + np.log(max(sizes_of(observations), default=1.0))
         envelope = prior.logpdf(np.exp(log_sigma)) + log_sigma + _log_profile(log_sigma, n, s2, s2 + n * reach**2)
         window = log_sigma[envelope > envelope.max() - NEGLIGIBLE]
-        nodes, weights = _log_rule(prior, window[0], window[-1], n)
+        nodes, weights = _log_rule(
+            prior, window[0] - 0.025, window[-1] + 0.025, n
+        )  # a step wider: a peak may lie between
         factor = learned_sigma(observations, nodes)
         return _Group(nodes, prior.logpdf(nodes) + np.log(weights), factor.a[d], factor.w[d], float(factor.c[d]))
 
