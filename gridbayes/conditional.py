@@ -251,7 +251,7 @@ class Conditional:
 
 
 def log_sum_exp(x: Float[np.ndarray, "*shape n"]) -> Float[np.ndarray, "*shape"]:
-    """log sum exp over the last axis, -inf for a row of -inf; a third of the time of scipy's."""
+    """log sum exp over the last axis, -inf for a row of -inf; in less than half the time of scipy's."""
     top = x.max(axis=-1)
     shift = np.where(np.isfinite(top), top, 0.0)
     with np.errstate(divide="ignore"):

@@ -19,12 +19,11 @@ from jaxtyping import Float
 
 __all__ = ["Grid", "adapt", "as_grid", "gauss_legendre", "geomspace", "linspace", "trapezoid"]
 
-ORDER = 16  # nodes a panel: degree 15 resolves a normal density on a panel five sds wide to 1e-11
-FINE = (
-    1e-9,
-    ORDER,
-)  # tolerance and order of automatic grids: between nodes; sums over nodes are a thousand times closer
-COARSE = (1e-8, 12)  # of the rule that the accuracy statement compares them with
+ORDER = 16  # nodes a panel: degree 15 interpolates a normal density on a panel 2.5 sds wide to 1e-10
+# Tolerance and order of automatic grids, between nodes (sums over nodes are far closer), and of the coarser rule that the
+# accuracy statement compares them with.
+FINE = (1e-9, ORDER)
+COARSE = (1e-8, 12)
 MAX_DEPTH = 60  # halvings of a panel before adapt gives up on a singular point: 2**-60 of the first panel is left there
 
 

@@ -10,7 +10,7 @@ __all__ = ["interpolated", "log_smoothed"]
 
 RESOLVED = 3.0  # widths of the normal that a panel may span and still be summed over its own nodes
 REACH = 8.0  # widths that hold all but 1e-15 of a normal
-U, U_WEIGHT = np.polynomial.legendre.leggauss(32)  # resolves a normal over 2 * REACH widths to 1e-12
+U, U_WEIGHT = np.polynomial.legendre.leggauss(32)  # integrates a normal over 2 * REACH widths to 3e-12
 
 
 def log_smoothed(

@@ -103,7 +103,7 @@ def _log_profile(log_sigma: np.ndarray, n: float, low: float, high: float) -> np
 def _log_rule(prior: Prior, low: float, high: float, n: float) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights for sigma from e**low to e**high, for a likelihood of n rows.
 
-    The trapezoid rule in log sigma is exact to 1e-11 at a step of a fifth, or of .8 sds of a narrower factor. A prior that
+    The trapezoid rule in log sigma, at a step of a fifth, or of .8 sds of a narrower factor. A prior that
     ends or bends inside the window takes Gauss-Legendre panels between its breaks instead.
     """
     step = min(0.2, 0.8 / np.sqrt(2 * max(n, 1.0)))
