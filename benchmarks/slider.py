@@ -87,7 +87,10 @@ def _update() -> Move:
     import jax.numpy as jnp
     import numpy as np
 
+    from gridbayes.models.enumerated import _known
+
     model, engine, tables = _engine()
+    tables = _known(tables)
     with jax.enable_x64(True):
         arguments = {name: jnp.asarray(value) for name, value in _arguments(model).items()}
         explicit = {slot.name: jnp.asarray(1.0) for slot in _slots(model)}
@@ -95,7 +98,7 @@ def _update() -> Move:
     def move(mu_scale: float, tau_scale: float) -> list:
         with jax.enable_x64(True):
             scales = {"mu_scale": np.float64(mu_scale), "tau_scale": np.float64(tau_scale)}
-            result = jax.block_until_ready(engine.update(arguments | scales, explicit, vars(tables)))
+            result = jax.block_until_ready(engine.update(arguments | scales, explicit, tables))
         return _eight(result)
 
     return move
@@ -114,7 +117,7 @@ def _engine() -> tuple:
     structure, sizes = enumerated._Structure.of(model), enumerated._sizes(model, model.grids)
     with jax.enable_x64(True):
         engine = enumerated._engine(model.program, structure, sizes)
-        return model, engine, enumerated._kept_tables(model, model.grids, frozenset(), engine)
+        return model, engine, enumerated._tables(model, model.grids, frozenset(), engine.memos)
 
 
 def _slots(model) -> list:

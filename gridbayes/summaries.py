@@ -9,7 +9,6 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import brentq
 
 from gridbayes._types import Floats, Values
 from gridbayes.grids import Grid, legendre_rule, legendre_transform
@@ -212,6 +211,8 @@ class Marginal:
 
     def _shortest_start(self, prob: float) -> float:
         """The probability below the shortest interval: where the density at both its ends is the same, or 0."""
+        from scipy.optimize import brentq  # here: a fifth of a second and 10 MB, for this alone
+
         room = 1 - prob
         starts = np.linspace(0.0, room, 201)
         lengths = np.diff(self.quantile(np.stack([starts, np.minimum(starts + prob, 1.0)])), axis=0)[0]

@@ -469,6 +469,17 @@ def test_groups_eighty_sigmas_apart_equal_the_oracle(kind):
     assert post.log_evidence == pytest.approx(answer.log_evidence, rel=EPS)
 
 
+@pytest.mark.parametrize("far", [3.0, 12.0, 30.0, 80.0])
+def test_an_outlying_group_keeps_its_digits_at_any_distance(far):
+    """The factors of K lose digits where a group is far from the others: then K itself, then log-sum-exps take over."""
+    nodes = {"mu": np.linspace(-3, 3, 13), "tau": np.linspace(0.5, 2, 50), "theta": np.linspace(-6, far + 6, 161)}
+    rows = [[0.0], [0.5], [far]]
+    post = gb.partial_pooling(rows, sigma=1, mu=PRIORS["mu"], tau=PRIORS["tau"], grids=nodes)
+    answer = oracle.enumerated(oracle.Model("partial", rows, [1.0] * 3, nodes, LOG_PRIORS))
+    for name, masses in answer.masses.items():
+        np.testing.assert_allclose(post.marginal(name), masses, rtol=1e-9, atol=1e-13)
+
+
 def test_a_prior_a_thousand_sds_from_the_data_equals_the_oracle():
     nodes = {"mu": np.linspace(-1, 1, 11), "tau": np.array([0.1, 0.2]), "theta": np.linspace(-2, 102, 521)}
     rows = [[100.0], [-1.0]]

@@ -5,9 +5,9 @@ hyperpriors (an update) is one compiled call of the model's memo program with tw
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from types import SimpleNamespace
 
 import jax
@@ -17,7 +17,14 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
 from gridbayes.accuracy import Accuracy
-from gridbayes.contraction import SAFE, log_evidence_of_groups, log_product, log_product_slowly, require_memory
+from gridbayes.contraction import (
+    factors,
+    log_evidence_of_groups,
+    log_product,
+    log_product_slowly,
+    product_of_factors,
+    require_memory,
+)
 from gridbayes.grids import Grid
 from gridbayes.likelihoods import known_sigma, learned_sigma
 from gridbayes.models.pooling import Pooling
@@ -28,7 +35,23 @@ from gridbayes.summaries import Marginal
 
 __all__ = ["enumerated"]
 
-KEPT = 8  # data sets whose tables are kept
+KEPT = 8  # data sets whose tables are kept, and grids whose populations are
+LARGE = 700.0  # exp of more overflows
+LOST = 1e-9  # of the mass of a p(theta_d | t), in a product
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """p(theta | shared parameters), the same for every data set.
+
+    Parameters
+    ----------
+    k : K[h, theta].
+    factors : the same as two smaller tables, for `product_of_factors`; none where theta itself is shared.
+    """
+
+    k: Float[Array, "h theta"]
+    factors: tuple[Float[Array, "b r"], Float[Array, "a_r theta"]] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +63,9 @@ class Tables:
     log_likelihood : log L[d, s, theta].
     log_m : log M[d, s, h].
     log_m_total : sum over d of log M, with an axis for each shared parameter.
-    population : K[h, theta] = p(theta | shared parameters).
+    rest : exp(rest_shift) / M[d, s, h], with a shift for each group that makes it 1 where the data are likeliest.
+    rest_shift : its log shift (d).
+    population : what theta is like given the shared parameters.
     by_sigma : L[d, sigma, theta], shifted to a largest value of 1 for each (d, sigma), for groups with own sigma.
     by_sigma_shift : its log shift (d, sigma).
     """
@@ -48,7 +73,9 @@ class Tables:
     log_likelihood: Float[Array, "d s theta"]
     log_m: Float[Array, "d s h"]
     log_m_total: Float[Array, "*shared"]
-    population: Float[Array, "h theta"]
+    rest: Float[Array, "d s h"]
+    rest_shift: Float[Array, "d"]
+    population: Population
     by_sigma: Float[Array, "d sigma theta"] | None
     by_sigma_shift: Float[Array, "d sigma"] | None
 
@@ -87,14 +114,15 @@ class _Enumeration:
         cls, model: Pooling, grids: Mapping[str, Grid], continuum: Callable, placed: frozenset[str]
     ) -> "_Enumeration":
         engine = _engine(model.program, _Structure.of(model), _sizes(model, grids))
-        tables = _kept_tables(model, grids, placed, engine)
+        tables = _tables(model, grids, placed, engine.memos)
         slots = [*model.hyper, *([Slot("sigma", model.priors["sigma"])] if model.own_sigma else [])]
         arguments = {name: value for slot in slots for name, value in arguments_of(slot, grids[slot.name]).items()}
         explicit = {slot.name: np.float64(slot.name not in placed) for slot in slots}
-        result = engine.update(arguments, explicit, vars(tables))
-        if "log_kept" in result and float(result["log_kept"]) < np.log(SAFE):
-            log_population = _log_population(model, grids, placed, engine.memos)
-            result = engine.update(arguments, explicit, vars(tables), log_population)
+        result = engine.update(arguments, explicit, _known(tables))
+        if "kept" in result and not np.all(abs(np.asarray(result["kept"]) - 1) < LOST):
+            masses = _cells(jnp.asarray(result.get("hyper", 1.0)), model.shared_sigma)
+            log_r = _cavity_safely(masses, tables, lambda: _log_population(model, grids, placed, engine.memos))
+            result = engine.update(arguments, explicit, _known(tables), log_r)
         return cls(model, grids, continuum, tables, {name: np.asarray(value) for name, value in result.items()})
 
     @property
@@ -151,7 +179,7 @@ class _Enumeration:
         lengths = [len(self.grids[slot.name]) for slot in self.model.hyper]
         axis = [slot.name for slot in self.model.hyper].index(name)
         with jax.enable_x64(True):
-            cells = jnp.exp(self._log_rest(d)) * self.tables.population[None]
+            cells = jnp.exp(self._log_rest(d)) * self.tables.population.k[None]
             if other == "theta":
                 table = cells * jnp.exp(self._log_own(d))[:, None, :]
             else:
@@ -162,15 +190,15 @@ class _Enumeration:
 
     def _theta_with_sigma(self, d: int) -> np.ndarray:
         with jax.enable_x64(True):
-            cavity = logsumexp(self._log_rest(d)[0] + jnp.log(self.tables.population), axis=0)
+            cavity = logsumexp(self._log_rest(d)[0] + jnp.log(self.tables.population.k), axis=0)
             log_joint = cavity[:, None] + self._log_by_sigma(d).T
             return np.asarray(jnp.exp(log_joint - log_joint.max()))
 
     def contrast(self, first: int, second: int) -> Marginal:
         """theta_first - theta_second: independent given the shared parameters, so their pair is a matrix product."""
         with jax.enable_x64(True):
-            one = self.tables.population[None] * jnp.exp(self._log_own(first))[:, None, :]
-            two = self.tables.population[None] * jnp.exp(self._log_own(second))[:, None, :]
+            one = self.tables.population.k[None] * jnp.exp(self._log_own(first))[:, None, :]
+            two = self.tables.population.k[None] * jnp.exp(self._log_own(second))[:, None, :]
             weight = jnp.exp(self._log_rest(first)) / jnp.exp(self.tables.log_m[second] - self._top(second))[..., None]
             pair = np.asarray(jnp.einsum("shi,shj->ij", one * weight, two))
         return _difference(self.grids["theta"], pair / pair.sum())
@@ -256,21 +284,30 @@ def _sizes(model: Pooling, grids: Mapping[str, Grid]) -> tuple[tuple[str, int], 
 def _engine(program: Program, structure: _Structure, sizes: tuple[tuple[str, int], ...]) -> SimpleNamespace:
     """The memos of a program at these sizes, and the jitted update that calls them."""
     memos = program.compile(**dict(sizes))
-    return SimpleNamespace(memos=memos, update=jax.jit(_update(memos, structure)))
+    return SimpleNamespace(memos=memos, update=jax.jit(_update(memos, structure), compiler_options=_options()))
+
+
+@lru_cache(maxsize=1)
+def _options() -> dict[str, str]:
+    """Leave matrix products alone to XLA's library of CPU kernels: its softmax takes four times as long as XLA's own."""
+    options = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT,LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+    try:
+        jax.jit(jnp.negative, compiler_options=options)(0.0)
+    except jax.errors.JaxRuntimeError:  # another version of XLA does not know the option
+        return {}
+    return options
 
 
 def _update(memos: SimpleNamespace, structure: _Structure) -> Callable:
     shared_sigma = any(slot.name == "sigma" for slot in structure.hyper)
 
-    def update(arguments: dict, explicit: dict, tables: dict, log_population: Array | None = None) -> dict:
-        log_w, result = shared_masses(memos, structure.hyper, arguments, explicit, tables["log_m_total"])
-        log_x = _cells(log_w, shared_sigma) - tables["log_m"]
-        if not structure.effects:  # in complete pooling a cell is a value of theta
-            log_r = log_x
-        elif log_population is not None:
-            log_r = log_product_slowly(log_x, log_population)
-        else:
-            log_r, result["log_kept"] = _cavity(log_x, tables)
+    def update(arguments: dict, explicit: dict, tables: dict, log_r: Array | None = None) -> dict:
+        result = shared_masses(memos, structure.hyper, arguments, explicit, tables["log_m_total"])
+        masses = _cells(result.get("hyper", jnp.ones(())), shared_sigma)
+        if log_r is None and structure.effects:
+            log_r, result["kept"] = _cavity(masses, tables)
+        if log_r is None:  # in complete pooling a cell is a value of theta
+            log_r = jnp.log(masses) - tables["log_m"]
         if structure.effects:
             pick = slice(None) if shared_sigma else 0
             result["effect"] = memos.effect(log_r[:, pick], tables["log_likelihood"][:, pick])
@@ -292,15 +329,32 @@ def _noise(
     return {"noise": memos.noise(*prior[0], log_fit, *prior[1]), "log_prior_sigma": log_prior(memos, slot, arguments)}
 
 
-def _cavity(log_x: Float[Array, "d s h"], tables: dict) -> tuple[Float[Array, "d s theta"], Float[Array, ""]]:
-    """log R[d, s, theta], and how much of p(theta_d | t) the product has kept above underflow, for the worst group.
+def _cavity(masses: Float[Array, "s h"], tables: dict) -> tuple[Float[Array, "d s theta"], Float[Array, "d"]]:
+    """log R[d, s, theta], and the mass of p(theta_d | t) that the product has kept: 1 where it has lost nothing."""
+    x = masses * tables["rest"]
+    log_r = jnp.log(product_of_factors(x, *tables["factors"])) - tables["rest_shift"][:, None, None]
+    return log_r, _mass_kept(log_r, tables["log_likelihood"])
 
-    It keeps too little where prior and data are far apart; then the update is run again with log-sum-exps.
-    """
-    log_r, shift = log_product(log_x, tables["population"])
-    own = tables["log_likelihood"]
-    kept = log_r - shift.max(axis=1)[:, None, None] + own - own.max(axis=(1, 2))[:, None, None]
-    return log_r, logsumexp(kept, axis=(1, 2)).min()
+
+def _mass_kept(log_r: Float[Array, "d s theta"], log_likelihood: Float[Array, "d s theta"]) -> Float[Array, "d"]:
+    return jnp.exp(log_r + log_likelihood).sum(axis=(1, 2))
+
+
+def _cavity_safely(
+    masses: Float[Array, "s h"], tables: Tables, log_population: Callable[[], Array]
+) -> Float[Array, "d s theta"]:
+    """The same where W / M overflows or the factors are too coarse: by K itself, by log-sum-exps where that underflows."""
+    log_x = jnp.log(masses) - tables.log_m
+    log_r = jax.jit(log_product)(log_x, tables.population.k)[0]
+    poor = np.flatnonzero(~(abs(np.asarray(_mass_kept(log_r, tables.log_likelihood)) - 1) < LOST))
+    if len(poor):
+        log_r = log_r.at[poor].set(jax.jit(log_product_slowly)(log_x[poor], log_population()))
+    return log_r
+
+
+def _known(tables: Tables) -> dict:
+    """The tables as arguments of an update."""
+    return {**vars(tables), "factors": tables.population.factors, "population": None}
 
 
 def _cells(log_w: Float[Array, "*shared"], shared_sigma: bool) -> Float[Array, "s h"]:
@@ -312,46 +366,66 @@ def _cells(log_w: Float[Array, "*shared"], shared_sigma: bool) -> Float[Array, "
 
 # --- tables -----------------------------------------------------------------------------------------------------
 
-_kept: OrderedDict[tuple, Tables] = OrderedDict()
-
-
-def _kept_tables(model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], engine: SimpleNamespace) -> Tables:
-    """The tables of this data set on these grids, from the last few kept."""
-    key = (
-        model.observations.fingerprint,
-        model.kind,
-        model.shared_sigma,
-        model.program,
-        placed,
-        tuple((name, grid.nodes.tobytes(), grid.log_weight.tobytes()) for name, grid in sorted(grids.items())),
-        *(model.priors[name].logpdf(grids[name].nodes).tobytes() for name in _own_priors(model)),
-    )
-    if key not in _kept:
-        _kept[key] = _tables(model, grids, placed, engine.memos)
-        if len(_kept) > KEPT:
-            _kept.popitem(last=False)
-    _kept.move_to_end(key)
-    return _kept[key]
-
-
-def _own_priors(model: Pooling) -> list[str]:
-    """Parameters whose priors the tables depend on: those that are not shared."""
-    return (["sigma"] if model.own_sigma else []) + (["theta"] if model.kind == "no" else [])
+_kept_tables: OrderedDict[tuple, Tables] = OrderedDict()
+_kept_populations: OrderedDict[tuple, Population] = OrderedDict()
 
 
 def _tables(model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], memos: SimpleNamespace) -> Tables:
+    """The tables of this data set on these grids, from the last few kept."""
+    key = (model.observations.fingerprint, model.shared_sigma, *_key(model, grids, placed, model.names))
+    return _kept(_kept_tables, key, lambda: _new_tables(model, grids, placed, memos))
+
+
+def _population(
+    model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], memos: SimpleNamespace
+) -> Population:
+    """What theta is like on these grids, from the last few kept."""
+
+    def new() -> Population:
+        k = jax.jit(jnp.exp, donate_argnums=0)(_log_population(model, grids, placed, memos))
+        return Population(k, factors(k, len(grids["tau"]) if model.kind == "partial" else 1))
+
+    names = ("mu", "tau", "theta") if model.kind == "partial" else ("theta",)
+    return _kept(_kept_populations, _key(model, grids, placed, names), new)
+
+
+def _kept[T](kept: OrderedDict[tuple, T], key: tuple, new: Callable[[], T]) -> T:
+    if key not in kept:
+        kept[key] = new()
+        if len(kept) > KEPT:
+            kept.popitem(last=False)
+    kept.move_to_end(key)
+    return kept[key]
+
+
+def _key(model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], names: Iterable[str]) -> tuple:
+    """The model, its grids, and the priors of parameters that are not shared: what tables beside the data depend on."""
+    own = [name for name in names if name not in {slot.name for slot in model.hyper} and name in model.priors]
+    return (
+        model.kind,
+        model.program,
+        placed,
+        *((name, grids[name].nodes.tobytes(), grids[name].log_weight.tobytes()) for name in names),
+        *(model.priors[name].logpdf(grids[name].nodes).tobytes() for name in own),
+    )
+
+
+def _new_tables(model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], memos: SimpleNamespace) -> Tables:
     lengths = {name: len(grid) for name, grid in grids.items()}
     _require_memory(model, lengths)
     own, by_sigma, shift = _likelihood_tables(model, grids, placed, memos)
     shape = [lengths[slot.name] for slot in model.hyper]
     if model.kind == "complete":
-        log_m, population = own, jnp.eye(lengths["theta"])
+        log_m, population = own, Population(jnp.eye(lengths["theta"]), None)
     else:
-        population = jnp.exp(_log_population(model, grids, placed, memos))
-        log_m = log_evidence_of_groups(own, population, lambda: _log_population(model, grids, placed, memos))
-    total = log_m.sum(axis=0)
-    total = jnp.moveaxis(total, 0, -1) if model.shared_sigma else total[0]
-    return Tables(own, log_m, total.reshape(shape), population, by_sigma, shift)
+        population = _population(model, grids, placed, memos)
+        log_m = log_evidence_of_groups(own, population.k, lambda: _log_population(model, grids, placed, memos))
+    host = np.asarray(log_m)  # in NumPy: each operation by itself would be a program to compile
+    total = host.sum(axis=0)
+    rest_shift = host.reshape(len(host), -1)[:, np.argmax(total)]
+    rest = np.exp(np.minimum(rest_shift[:, None, None] - host, LARGE))
+    total = np.moveaxis(total, 0, -1) if model.shared_sigma else total[0]
+    return Tables(own, log_m, *map(jnp.asarray, (total.reshape(shape), rest, rest_shift)), population, by_sigma, shift)
 
 
 def _likelihood_tables(
@@ -361,15 +435,15 @@ def _likelihood_tables(
     theta = grids["theta"].nodes
     if "sigma" not in model.priors:
         return jnp.asarray(known_sigma(model.observations).log_density(theta)), None, None
-    log_l = jnp.asarray(learned_sigma(model.observations, grids["sigma"].nodes).log_density(theta))
+    log_l = learned_sigma(model.observations, grids["sigma"].nodes).log_density(theta)
     if model.shared_sigma:
-        return log_l, None, None
+        return jnp.asarray(log_l), None, None
     slot = Slot("sigma", model.priors["sigma"])
-    log_p = log_prior(memos, Arguments.of(slot), arguments_of(slot, grids["sigma"]))
-    log_p = log_p - (0.0 if "sigma" in placed else logsumexp(log_p))
+    log_p = np.asarray(log_prior(memos, Arguments.of(slot), arguments_of(slot, grids["sigma"])))
+    log_p = log_p - (0.0 if "sigma" in placed else np.logaddexp.reduce(log_p))
     shift = log_l.max(axis=2)
-    own = logsumexp(log_p[:, None] + log_l, axis=1, keepdims=True)
-    return own, jnp.exp(log_l - shift[..., None]), shift
+    own = np.logaddexp.reduce(log_p[:, None] + log_l, axis=1, keepdims=True)
+    return jnp.asarray(own), jnp.asarray(np.exp(log_l - shift[..., None])), jnp.asarray(shift)
 
 
 def _log_population(
@@ -379,17 +453,17 @@ def _log_population(
     if model.kind == "no":
         slot = Slot("theta", model.priors["theta"])
         log_k = log_prior(memos, Arguments.of(slot), arguments_of(slot, grids["theta"]))[None, :]
-    else:
-        nodes = [jnp.asarray(grids[name].nodes) for name in ("mu", "tau", "theta")]
-        # at tau = 0 all mass is on the node next to mu, which is the limit of a tau far below the spacing
-        nodes[1] = jnp.maximum(nodes[1], 1e-6 * np.diff(grids["theta"].nodes).min())
-        log_k = jax.jit(memos.log_population)(*nodes, jnp.asarray(grids["theta"].log_weight)).reshape(-1, len(nodes[2]))
-    if model.kind == "no" and "theta" in placed:
-        return log_k
-    return _normalised(log_k)
+        return log_k if "theta" in placed else _normalised(log_k)
+    nodes = [jnp.asarray(grids[name].nodes) for name in ("mu", "tau", "theta")]
+    # at tau = 0 all mass is on the node next to mu, which is the limit of a tau far below the spacing
+    nodes[1] = jnp.maximum(nodes[1], 1e-6 * np.diff(grids["theta"].nodes).min())
+
+    def table(*arguments: Array) -> Array:  # compiled as one: each step alone would hold a table of its own
+        return _normalised(memos.log_population(*arguments).reshape(-1, len(nodes[2])))
+
+    return jax.jit(table)(*nodes, jnp.asarray(grids["theta"].log_weight))
 
 
-@partial(jax.jit, donate_argnums=0)
 def _normalised(log_k: Float[Array, "h theta"]) -> Float[Array, "h theta"]:
     return log_k - logsumexp(log_k, axis=1, keepdims=True)
 
@@ -403,6 +477,7 @@ def _require_memory(model: Pooling, lengths: Mapping[str, int]) -> None:
         {
             "population, mu x tau x theta": (cells, theta),
             "evidence, group x sigma x mu x tau": (groups, s, cells),
+            "its inverse, group x sigma x mu x tau": (groups, s, cells),
             "likelihood, group x sigma x theta": (groups, sigma, theta),
         },
         "Pass coarser grids, or leave grids out: automatic grids need far fewer cells.",

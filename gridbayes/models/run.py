@@ -42,10 +42,10 @@ def shared_masses(
     arguments: Mapping[str, Array],
     explicit: Mapping[str, Array],
     log_m_total: Float[Array, "*shared"],
-) -> tuple[Float[Array, "*shared"], dict[str, Array]]:
-    """log p(shared parameters | t), by the program, and log evidence, from the same prior masses and the same table."""
+) -> dict[str, Array]:
+    """p(shared parameters | t), by the program, and log evidence, from the same prior masses and the same table."""
     if not slots:
-        return jnp.zeros(()), {"log_evidence": log_m_total}
+        return {"log_evidence": log_m_total}
     tables = [arguments[name] for slot in slots for name in slot.tables]
     scalars = [arguments[name] for slot in slots for name in slot.scalars]
     masses = memos.hyper(*tables, log_m_total, *scalars)
@@ -54,7 +54,7 @@ def shared_masses(
         log_p = log_prior(memos, slot, arguments)
         log_joint = log_joint + log_p.reshape([-1 if i == axis else 1 for i in range(len(slots))])
         log_total += explicit[slot.name] * logsumexp(log_p)
-    return jnp.log(masses), {"hyper": masses, "log_evidence": logsumexp(log_joint) - log_total}
+    return {"hyper": masses, "log_evidence": logsumexp(log_joint) - log_total}
 
 
 def log_prior(
@@ -108,7 +108,7 @@ def _run_hyper(model: Pooling, grids: Mapping[str, Grid], log_likelihood: np.nda
 def _hyper(program: Program, slots: tuple[Arguments, ...], sizes: tuple[tuple[str, int], ...]):
     memos = program.compile(**dict(sizes))
     implicit = {slot.name: jnp.zeros(()) for slot in slots}
-    return jax.jit(lambda arguments, table: shared_masses(memos, slots, arguments, implicit, table)[1])
+    return jax.jit(lambda arguments, table: shared_masses(memos, slots, arguments, implicit, table))
 
 
 def run_groups(
