@@ -1,9 +1,12 @@
 """The continuous reading of the pooling family: automatic grids, placed from prior and data, with quadrature weights."""
 
+from dataclasses import replace
+
 from gridbayes.grids import FINE
 from gridbayes.models.given_scales import GivenScales
 from gridbayes.models.own_sigma import OwnSigma
 from gridbayes.models.pooling import Pooling
+from gridbayes.models.tails import with_tails
 from gridbayes.posterior import Posterior
 
 __all__ = ["continuous"]
@@ -13,5 +16,7 @@ def continuous(model: Pooling) -> Posterior:
     """The posterior of the continuous model, on automatic grids."""
     tol, order = FINE
     if model.own_sigma:  # its sums run over every sigma too; between nodes it is resolved a little less finely
-        return OwnSigma(model, 100 * tol, order).posterior()
-    return GivenScales(model, tol, order).posterior()
+        posterior = OwnSigma(model, 100 * tol, order).posterior()
+    else:
+        posterior = GivenScales(model, tol, order).posterior()
+    return replace(posterior, marginals=with_tails(model, posterior.marginals))
