@@ -18,7 +18,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["datasets", "likelihoods", "priors", "accuracy"],
     ["convolution", "program", "contraction"],
     ["conditional", "posterior", "table"],
-    ["smoothing", "models.pooling"],
+    ["smoothing", "double_exponential", "models.pooling"],
     ["models.run", "models.scales"],
     ["models.enumerated"],
     ["models.placed"],

@@ -13,5 +13,5 @@ def continuous(model: Pooling) -> Posterior:
     """The posterior of the continuous model, on automatic grids."""
     tol, order = FINE
     if model.own_sigma:  # its sums run over every sigma too; between nodes it is resolved a little less finely
-        return OwnSigma(model, 100 * tol, order).posterior()
+        return OwnSigma(model, 10 * tol, order).posterior()
     return GivenScales(model, tol, order).posterior()
