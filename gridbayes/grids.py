@@ -252,7 +252,7 @@ class _Panels:
         spread = np.sqrt(np.maximum(variance, 1e-200))[self.item]  # its inverse squared must not overflow
         z = np.maximum(np.abs(self.low - mean[self.item]), np.abs(self.high - mean[self.item])) / spread
         tail = np.abs(p @ legendre_transform(self.order)[-2:].T).max(axis=1) * self.half
-        wide = self.half > 8 * np.finfo(float).eps * np.maximum(np.abs(self.low), np.abs(self.high))
+        wide = self.half > 256 * np.finfo(float).eps * np.maximum(np.abs(self.low), np.abs(self.high))
         own = mass.sum(axis=1) / total[self.item]
         return ((tail * (1 + z**2) > tol * total[self.item]) | self._beside_finer(own > tol)) & wide
 

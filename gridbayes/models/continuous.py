@@ -16,7 +16,7 @@ def continuous(model: Pooling) -> Posterior:
     """The posterior of the continuous model, on automatic grids."""
     tol, order = FINE
     if model.own_sigma:  # its sums run over every sigma too; between nodes it is resolved a little less finely
-        posterior = OwnSigma(model, 100 * tol, order).posterior()
+        posterior = OwnSigma(model, 10 * tol, order).posterior()
     else:
         posterior = GivenScales(model, tol, order).posterior()
     return replace(posterior, marginals=with_tails(model, posterior.marginals))

@@ -12,7 +12,7 @@ smooth in tau down to 0, where a fixed grid of theta would fail. theta_d is then
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, product
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,8 @@ from jaxtyping import Array, Float
 from gridbayes.accuracy import Accuracy
 from gridbayes.conditional import LOG_2PI, NEGLIGIBLE, graded, log_sum_exp
 from gridbayes.convolution import log_convolution
-from gridbayes.grids import COARSE, Grid, adapt, in_panels
+from gridbayes.double_exponential import double_exponential
+from gridbayes.grids import COARSE, FINE, Grid, adapt, in_panels
 from gridbayes.likelihoods import learned_sigma
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling
@@ -36,7 +37,10 @@ from gridbayes.summaries import Marginal
 
 __all__ = ["OwnSigma"]
 
-CHUNK = 8192  # cells of (mu, tau) whose sums over sigma are taken at once, so that one shape is compiled
+SCALE_NODES = (
+    96  # of the sums over tau, and over the sigma of a group with one row; a third of them where it is only looked for
+)
+TILE_MU, TILE_TAU, TILE_SIGMA = 128, 32, 128  # compiled sums take tables of these shapes, and no others
 
 type Density = tuple[Grid, np.ndarray]  # a grid and the log density at its nodes
 
@@ -61,32 +65,57 @@ class _Group:
         floor = self.sigma[np.argmax(np.cumsum(np.exp(self.log_p)) > 0.1 * np.exp(self.log_p).sum())]
         return replace(self, w=n / (self.sigma**2 + floor**2))
 
-    def log_evidence(self, mu: np.ndarray, tau: np.ndarray) -> np.ndarray:
-        """log M_d(mu, tau), cell by cell: (cell,)."""
-        log_p, w = self._padded
-        parts = []
+    def log_evidence(self, mu: Float[np.ndarray, " mu"], tau: Float[np.ndarray, " tau"]) -> Float[np.ndarray, "mu tau"]:
+        """log M_d(mu, tau) on their product."""
+        table = np.empty((len(mu), len(tau)))
         with jax.enable_x64(True):
-            for start in range(0, len(mu), CHUNK):
-                cells = [np.resize(x[start : start + CHUNK], CHUNK) for x in (mu, tau)]
-                parts.append(np.asarray(_log_evidence(*cells, log_p, w, self.c))[: len(mu) - start])
-        return np.concatenate(parts)
+            for i, k in product(_tiles(len(mu), TILE_MU), _tiles(len(tau), TILE_TAU)):
+                some = np.resize(mu[i], TILE_MU), np.resize(tau[k], TILE_TAU)
+                table[i, k] = np.asarray(_log_evidence(*some, *self._padded, self.c)).T[: len(mu[i]), : len(tau[k])]
+        return table
 
     @cached_property
     def _padded(self) -> tuple[np.ndarray, np.ndarray]:
-        more = -len(self.w) % 64
+        more = -len(self.w) % TILE_SIGMA
         return np.pad(self.log_p + self.a, (0, more), constant_values=-np.inf), np.pad(self.w, (0, more))
+
+
+def _tiles(length: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, length, size)]
 
 
 @jax.jit
 def _log_evidence(
-    mu: Float[Array, " cell"],
-    tau: Float[Array, " cell"],
+    mu: Float[Array, " mu"],
+    tau: Float[Array, " tau"],
     log_p: Float[Array, " sigma"],
     w: Float[Array, " sigma"],
     c: Float[Array, ""] | float,
-) -> Float[Array, " cell"]:
-    spread = 1 + w * tau[:, None] ** 2
-    return logsumexp(log_p - jnp.log(spread) / 2 - w / spread * (mu[:, None] - c) ** 2 / 2, axis=1)
+) -> Float[Array, "tau mu"]:
+    """log sum over sigma of its mass and evidence."""
+    return jax.lax.map(lambda one: logsumexp(log_p[:, None] + _log_fit(mu, one, w, c), axis=0), tau)
+
+
+@jax.jit
+def _log_noise(
+    mu: Float[Array, " mu"],
+    tau: Float[Array, " tau"],
+    rest: Float[Array, "tau mu"],
+    w: Float[Array, " sigma"],
+    c: Float[Array, ""] | float,
+) -> Float[Array, " sigma"]:
+    """log sum over mu and tau of what the rest says of them and of the evidence for each sigma."""
+
+    def at(one: tuple[Array, Array]) -> Array:
+        return logsumexp(one[1][:, None] + _log_fit(mu, one[0], w, c).T, axis=0)
+
+    return logsumexp(jax.lax.map(at, (tau, rest)), axis=0)
+
+
+def _log_fit(mu: Array, tau: Array, w: Array, c: Array | float) -> Float[Array, "sigma mu"]:
+    """log M_d(mu, tau | sigma) but for the height of its factor: the larger axis last, along which sums are fast."""
+    spread = 1 + w * tau**2
+    return (-jnp.log(spread) / 2)[:, None] - (w / spread)[:, None] * (mu - c) ** 2 / 2
 
 
 def _log_profile(log_sigma: np.ndarray, n: float, low: float, high: float) -> np.ndarray:
@@ -101,24 +130,32 @@ def _log_profile(log_sigma: np.ndarray, n: float, low: float, high: float) -> np
 
 
 def _log_rule(prior: Prior, low: float, high: float, n: float) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights for sigma from e**low to e**high, for a likelihood of n rows.
+    """Nodes and log weights for sigma from e**low to e**high, for a likelihood of n rows.
 
-    The trapezoid rule in log sigma, at a step of a fifth, or of .8 sds of a narrower factor. A prior that
+    The trapezoid rule in log sigma, at a step of a seventh, or of .8 sds of a narrower factor. A prior that
     ends or bends inside the window takes Gauss-Legendre panels between its breaks instead.
     """
-    step = min(0.2, 0.8 / np.sqrt(2 * max(n, 1.0)))
+    step = min(1 / 7, 0.8 / np.sqrt(2 * max(n, 1.0)))
     if prior.proper:
         quarter, other = prior.ppf(np.array([0.25, 0.75]))
-        step = min(step, 0.6 * float(np.log(other / quarter)))
+        step = min(step, 0.5 * float(np.log(other / quarter)))
     breaks = [np.log(x) for x in (*prior.support, *prior.breakpoints) if 0 < x < np.inf]
     breaks = [x for x in breaks if low - step < x < high + step]
     if not breaks:
-        nodes = np.exp(np.arange(low, high + step, step))
-        return nodes, step * nodes
+        log_nodes = np.arange(low, high + step, step)
+        return np.exp(log_nodes), log_nodes + np.log(step)
     parts = [low, *breaks, high] if prior.support[1] == np.inf else [low, *breaks]
     edges = [np.linspace(a, b, 2 + int((b - a) / (8 * step))) for a, b in pairwise(sorted(parts)) if b > a]
     grid = in_panels(np.unique(np.concatenate(edges)))
-    return np.exp(grid.nodes), np.exp(grid.nodes) * grid.weights
+    return np.exp(grid.nodes), grid.nodes + grid.log_weight
+
+
+def _weighty(log_w: np.ndarray, tau: np.ndarray) -> np.ndarray:
+    """Indices of the cells that weigh anything: all others have less than 1e-15 of the weight, or of its tau squared."""
+    weight = np.exp(log_w - log_w.max())
+    weight *= 1 + (tau * weight.sum() / (weight @ tau)) ** 2
+    order = np.argsort(weight)
+    return np.sort(order[np.cumsum(weight[order]) > 1e-15 * weight.sum()])
 
 
 def _smoothed_at(grid: Grid, log_g: np.ndarray, c: float, width: np.ndarray) -> np.ndarray:
@@ -156,15 +193,23 @@ class OwnSigma:
         """Group d on a rule for sigma that resolves p(sigma | theta, t_d) for any theta among the data."""
         observations, prior = self.model.observations, self.model.priors["sigma"]
         n, s2 = float(observations.count[d]), float(observations.sum_of_squares[d])
+        if n <= 1:  # one row prefers no sigma to another while theta is free: the prior alone says where it lies
+            ends = [prior.support[0], *prior.breakpoints, prior.support[1]]
+            grid = double_exponential(prior.logpdf, ends, float(prior.ppf(0.5)), SCALE_NODES)
+            nodes, log_weight = grid.nodes, grid.log_weight
+        else:
+            nodes, log_weight = _log_rule(prior, *self._window(n, s2), n)
+        factor = learned_sigma(observations, nodes)
+        return _Group(nodes, prior.logpdf(nodes) + log_weight, factor.a[d], factor.w[d], float(factor.c[d]))
+
+    def _window(self, n: float, s2: float) -> tuple[float, float]:
+        """The log sigma between which n rows with sum of squares s2 and the prior leave any weight."""
+        observations, prior = self.model.observations, self.model.priors["sigma"]
         reach = float(np.ptp(observations.values))
         log_sigma = np.linspace(-80.0, 80.0, 6401) + np.log(max(sizes_of(observations), default=1.0))
         envelope = prior.logpdf(np.exp(log_sigma)) + log_sigma + _log_profile(log_sigma, n, s2, s2 + n * reach**2)
         window = log_sigma[envelope > envelope.max() - NEGLIGIBLE]
-        nodes, weights = _log_rule(
-            prior, window[0] - 0.025, window[-1] + 0.025, n
-        )  # a step wider: a peak may lie between
-        factor = learned_sigma(observations, nodes)
-        return _Group(nodes, prior.logpdf(nodes) + np.log(weights), factor.a[d], factor.w[d], float(factor.c[d]))
+        return window[0] - 0.025, window[-1] + 0.025  # a step wider: a peak may lie between
 
     def _sigma_edges(self, d: int) -> np.ndarray:
         """First panels for the posterior of sigma_d."""
@@ -242,7 +287,7 @@ class OwnSigma:
 
     def _partial(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
         masses, log_evidence = run_hyper(self.model, self.grids, self.log_evidence.sum(axis=0))
-        shared = {name: (marginal_of(masses, axis, grid),) for axis, (name, grid) in enumerate(self.grids.items())}
+        shared = {"mu": (marginal_of(masses, 0, self.grids["mu"]),), "tau": (self._tau(),)}
         log_w = np.log(
             np.maximum(masses, np.finfo(float).tiny)
         )  # below, a cell weighs nothing, but its log must be finite
@@ -252,26 +297,35 @@ class OwnSigma:
 
     @cached_property
     def grids(self) -> dict[str, Grid]:
-        """Panels of mu and tau, each placed on its marginal with the other summed out."""
-        priors = self.model.priors
-        mu_edges = self._location_edges(priors["mu"])
-        tau_edges = scale_edges(priors["tau"], sizes_of(self.model.observations))
-        loose = {"tau": in_panels(tau_edges, 4)}
-        for name, edges in (("mu", mu_edges), ("tau", tau_edges)):
-            ((loose[name], _),) = adapt(self._log_marginal(name, loose), [edges], 1e-3, 8)
-        found = adapt(self._log_marginal("mu", loose), [mu_edges], self.tol, self.order)
-        found += adapt(self._log_marginal("tau", loose), [tau_edges], self.tol, self.order)
-        return {"mu": found[0][0], "tau": found[1][0]}
+        """Panels of mu, placed on its marginal, and the nodes of tau over which everything is summed.
 
-    def _log_marginal(self, name: str, grids: dict[str, Grid]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        First nodes for all of tau's prior place mu roughly; on that mu the window of tau is found.
+        """
+        prior, sizes = self.model.priors["tau"], sizes_of(self.model.observations)
+        ends, size = [prior.support[0], *prior.breakpoints, prior.support[1]], float(np.median(sizes or prior.ppf(0.5)))
+        edges = self._location_edges(self.model.priors["mu"])
+        first = double_exponential(prior.logpdf, ends, size, SCALE_NODES // 3)
+        ((mu, _),) = adapt(self._log_marginal("mu", first), [edges], 1e-3, 8)
+        log_density = self._log_marginal("tau", mu)
+        tau = double_exponential(lambda tau: log_density(0, tau), ends, size, SCALE_NODES * self.order // FINE[1])
+        ((mu, _),) = adapt(self._log_marginal("mu", tau), [edges], self.tol, self.order)
+        return {"mu": mu, "tau": tau}
+
+    def _tau(self) -> Marginal:
+        """p(tau | t) on panels."""
+        edges = scale_edges(self.model.priors["tau"], sizes_of(self.model.observations))
+        densities = adapt(self._log_marginal("tau", self.grids["mu"]), [edges], self.tol, self.order)
+        return run_groups(self.model.continuous_program, "effect", densities)[0]
+
+    def _log_marginal(self, name: str, grid: Grid) -> Callable[[object, np.ndarray], np.ndarray]:
+        """log p(mu, t) or log p(tau, t), the other summed over `grid`."""
         other = {"mu": "tau", "tau": "mu"}[name]
-        grid = grids[other]
         log_other = self.model.priors[other].logpdf(grid.nodes) + grid.log_weight
 
         def log_density(_, x: np.ndarray) -> np.ndarray:
-            own, rest = (part.ravel() for part in np.meshgrid(x.ravel(), grid.nodes, indexing="ij"))
-            mu, tau = (own, rest) if name == "mu" else (rest, own)
-            total = np.sum([group.log_evidence(mu, tau) for group in self.groups], axis=0).reshape(-1, len(grid))
+            nodes = (x.ravel(), grid.nodes) if name == "mu" else (grid.nodes, x.ravel())
+            total = np.sum([group.log_evidence(*nodes) for group in self.groups], axis=0)
+            total = total if name == "mu" else total.T
             return (self.model.priors[name].logpdf(x.ravel()) + log_sum_exp(total + log_other)).reshape(x.shape)
 
         return log_density
@@ -279,9 +333,8 @@ class OwnSigma:
     @cached_property
     def log_evidence(self) -> Float[np.ndarray, "group mu tau"]:
         """log M_d(mu, tau) on the grids."""
-        mu, tau = np.meshgrid(self.grids["mu"].nodes, self.grids["tau"].nodes, indexing="ij")
-        own = [group.log_evidence(mu.ravel(), tau.ravel()).reshape(mu.shape) for group in self.groups]
-        return np.stack(own)
+        nodes = [grid.nodes for grid in self.grids.values()]
+        return np.stack([group.log_evidence(*nodes) for group in self.groups])
 
     def _effects(self, log_w: Float[np.ndarray, "mu tau"]) -> tuple[Marginal, ...]:
         """p(theta_d | t): L_d times R_d, what the rest of the groups say of theta_d."""
@@ -292,19 +345,24 @@ class OwnSigma:
         """R_d is smooth: it is placed and interpolated on panels of its own, where a softened L_d keeps its weight.
         L_d may have a singularity at the value of a single row, which only the panels of the product need to resolve."""
         mu, tau = self.grids["mu"], self.grids["tau"]
-        columns = np.flatnonzero(log_w.max(axis=0) > log_w.max() - NEGLIGIBLE)
+        columns = _weighty(log_sum_exp(log_w.T), tau.nodes)
         rest = (log_w - mu.log_weight[:, None] - self.log_evidence[d])[:, columns]  # tau's weight is in log_w
+        width = tau.nodes[columns]
+        point = width < 1e-5 * np.diff(mu.edges).min()  # theta is mu to 1e-10 of its density: all such tau are one
+        if point.any():
+            rest = np.column_stack([log_sum_exp(rest[:, point]), rest[:, ~point]])
+            width = np.append(width[point].max(), width[~point])
         soft = self.groups[d].softened()
-        reach = 9 * tau.nodes[columns[-1]]
+        reach = 9 * width[-1]
         first = graded(
             float(np.median(mu.nodes)), float(np.diff(mu.edges).min()), mu.edges[0] - reach, mu.edges[-1] + reach
         )
 
         def log_r(theta: np.ndarray) -> np.ndarray:
-            return log_sum_exp(log_smoothed(mu, rest, theta.ravel(), tau.nodes[columns])).reshape(theta.shape)
+            return log_sum_exp(log_smoothed(mu, rest, theta.ravel(), width)).reshape(theta.shape)
 
-        ((grid, _),) = adapt(lambda _, x: log_r(x) + soft.log_likelihood(x), [first], self.tol, self.order)
-        log_r_at_nodes = log_r(grid.nodes)
+        ((grid, log_p),) = adapt(lambda _, x: log_r(x) + soft.log_likelihood(x), [first], self.tol, self.order)
+        log_r_at_nodes = log_p - soft.log_likelihood(grid.nodes)
         edges = np.union1d(grid.edges, [np.clip(self.groups[d].c, *grid.edges[[0, -1]])])
 
         def log_density(_, theta: np.ndarray) -> np.ndarray:
@@ -317,24 +375,35 @@ class OwnSigma:
     def _partial_noise(self, log_w: Float[np.ndarray, "mu tau"]) -> tuple[Marginal, ...]:
         """p(sigma_d | t) = p(sigma_d) sum over cells of p(mu, tau | t) M_d(mu, tau | sigma_d) / M_d(mu, tau)."""
         prior = self.model.priors["sigma"]
-        kept = log_w > log_w.max() - NEGLIGIBLE
-        mu, tau = (x[kept] for x in np.meshgrid(self.grids["mu"].nodes, self.grids["tau"].nodes, indexing="ij"))
-        rest = log_w[kept] - self.log_evidence[:, kept]
+        rest = log_w - self.log_evidence
 
         def log_density(item: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-            rows = [self._log_noise(d, x, mu, tau, rest[d]) for d, x in zip(item.tolist(), sigma, strict=True)]
-            return prior.logpdf(sigma) + np.stack(rows)
+            result = prior.logpdf(sigma)
+            for d in np.unique(item).tolist():
+                own = sigma[item == d]
+                result[item == d] += self._log_noise(d, own.ravel(), rest[d]).reshape(own.shape)
+            return result
 
         densities = adapt(log_density, [self._sigma_edges(d) for d in range(len(self.groups))], self.tol, self.order)
         return run_groups(self.model.continuous_program, "noise", densities)
 
     def _log_noise(
-        self, d: int | np.integer, sigma: np.ndarray, mu: np.ndarray, tau: np.ndarray, rest: np.ndarray
-    ) -> np.ndarray:
+        self, d: int, sigma: Float[np.ndarray, " sigma"], rest: Float[np.ndarray, "mu tau"]
+    ) -> Float[np.ndarray, " sigma"]:
+        """log sum over mu and tau of exp(rest) M_d(mu, tau | sigma)."""
         factor = learned_sigma(self.model.observations, sigma)
-        a, w, c = factor.a[d][:, None], factor.w[d][:, None], factor.c[d]
-        spread = 1 + w * tau**2
-        return log_sum_exp(rest + a - np.log(spread) / 2 - w / spread * (mu - c) ** 2 / 2)
+        mu, tau = (grid.nodes for grid in self.grids.values())
+        parts = []
+        with jax.enable_x64(True):
+            for j, i, k in product(
+                _tiles(len(sigma), TILE_SIGMA), _tiles(len(mu), TILE_MU), _tiles(len(tau), TILE_TAU)
+            ):
+                some = np.resize(mu[i], TILE_MU), np.resize(tau[k], TILE_TAU)
+                table = np.full((TILE_TAU, TILE_MU), -np.inf)
+                table[: len(tau[k]), : len(mu[i])] = rest[i, k].T
+                parts.append(_log_noise(*some, table, np.resize(factor.w[d, j], TILE_SIGMA), factor.c[d]))
+            total = np.logaddexp.reduce(np.asarray(parts).reshape(-(-len(sigma) // TILE_SIGMA), -1, TILE_SIGMA), axis=1)
+        return factor.a[d] + total.ravel()[: len(sigma)]
 
     # --- what a Posterior asks for ----------------------------------------------------------------------------------
 
