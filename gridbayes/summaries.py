@@ -55,10 +55,13 @@ class Marginal:
 
     @cached_property
     def mean(self) -> float:
-        """E[x] = sum_i m_i x_i; nan where the density falls too slowly for E[x] to exist."""
+        """E[x] = c + sum_i m_i (x_i - c), c the heaviest node, so that values far from 0 keep their digits; nan where the
+        density falls too slowly for E[x] to exist."""
         if not self._falls_faster_than(2.0):
             return float("nan")
-        return float(self._inside @ self.grid.nodes + sum(tail.moment(1, 0.0) for tail in self._tails))
+        centre = float(self.grid.nodes[np.argmax(self.masses)])
+        beyond = sum(tail.moment(1, centre) for tail in self._tails)
+        return centre + float(self._inside @ (self.grid.nodes - centre) + beyond)
 
     @cached_property
     def var(self) -> float:
@@ -121,10 +124,10 @@ class Marginal:
         at = -1 if power is None else int(np.argmin(np.abs(slopes - power)))
         if power is not None and abs(slopes[at] - power) > 1e-2:
             return None
-        outer = side * (self.grid.edges[1:] if side > 0 else self.grid.edges[-2::-1])[far[at]] - side * centre
         power = float(slopes[at]) if power is None else power
-        at_outer = float(np.exp(last[1, at] - power * (np.log(outer) - last[0, at])))
-        return _Tail(side, centre, float(outer), at_outer, power)
+        edges = self.grid.edges[1:] if side > 0 else self.grid.edges[-2::-1]
+        start = float(side * (edges[far[at]] - centre))
+        return _Tail(side, centre, start, float(np.exp(last[1, at] - power * (np.log(start) - last[0, at]))), power)
 
     @property
     def sd(self) -> float:
