@@ -5,6 +5,7 @@ import warnings
 with warnings.catch_warnings():  # NumPy and JAX add filters of their own when they are first imported
     from gridbayes import datasets
     from gridbayes.grids import Grid, gauss_legendre, geomspace, linspace, trapezoid
+    from gridbayes.likelihoods import Bernoulli, Binomial, Poisson, StudentTErrors
     from gridbayes.models.complete_pooling import complete_pooling
     from gridbayes.models.no_pooling import no_pooling
     from gridbayes.models.partial_pooling import partial_pooling
@@ -31,6 +32,8 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
 __version__ = "0.1.0"
 
 __all__ = [
+    "Bernoulli",
+    "Binomial",
     "Cauchy",
     "Exponential",
     "Flat",
@@ -44,11 +47,13 @@ __all__ = [
     "LogNormal",
     "Normal",
     "Observations",
+    "Poisson",
     "Posterior",
     "PosteriorError",
     "Prior",
     "Program",
     "StudentT",
+    "StudentTErrors",
     "Uniform",
     "complete_pooling",
     "datasets",

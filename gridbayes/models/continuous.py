@@ -1,8 +1,8 @@
 """The continuous reading of the pooling family: automatic grids, placed from prior and data, with quadrature weights."""
 
 from gridbayes.grids import FINE
+from gridbayes.models.by_group import ByGroup
 from gridbayes.models.given_scales import GivenScales
-from gridbayes.models.own_sigma import OwnSigma
 from gridbayes.models.pooling import Pooling
 from gridbayes.posterior import Posterior
 
@@ -12,6 +12,8 @@ __all__ = ["continuous"]
 def continuous(model: Pooling) -> Posterior:
     """The posterior of the continuous model, on automatic grids."""
     tol, order = FINE
-    if model.own_sigma:  # its sums run over every sigma too; between nodes it is resolved a little less finely
-        return OwnSigma(model, 10 * tol, order).posterior()
+    if (
+        model.own_sigma or model.likelihood is not None
+    ):  # more is summed; between nodes it is resolved a little less finely
+        return ByGroup(model, 10 * tol, order).posterior()
     return GivenScales(model, tol, order).posterior()

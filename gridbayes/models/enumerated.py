@@ -199,7 +199,7 @@ class _Enumeration:
         with jax.enable_x64(True):
             one = self.tables.population.k[None] * jnp.exp(self._log_own(first))[:, None, :]
             two = self.tables.population.k[None] * jnp.exp(self._log_own(second))[:, None, :]
-            weight = jnp.exp(self._log_rest(first)) / jnp.exp(self.tables.log_m[second] - self._top(second))[..., None]
+            weight = jnp.exp(self._log_rest(first) - (self.tables.log_m[second] - self._top(second))[..., None])
             pair = np.asarray(jnp.einsum("shi,shj->ij", one * weight, two))
         return _difference(self.grids["theta"], pair / pair.sum())
 
@@ -403,6 +403,7 @@ def _key(model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], name
     own = [name for name in names if name not in {slot.name for slot in model.hyper} and name in model.priors]
     return (
         model.kind,
+        repr(model.likelihood),
         model.program,
         placed,
         *((name, grids[name].nodes.tobytes(), grids[name].log_weight.tobytes()) for name in names),
@@ -433,6 +434,9 @@ def _likelihood_tables(
 ) -> tuple:
     """log L[d, s, theta] (a group's own sigma summed out), and L[d, sigma, theta] with its shift where it is own."""
     theta = grids["theta"].nodes
+    if model.likelihood is not None:
+        log_l = np.stack([of_group(theta) for of_group in model.likelihood.by_group(model.observations)])
+        return jnp.asarray(log_l[:, None]), None, None
     if "sigma" not in model.priors:
         return jnp.asarray(known_sigma(model.observations).log_density(theta)), None, None
     log_l = learned_sigma(model.observations, grids["sigma"].nodes).log_density(theta)

@@ -59,7 +59,7 @@ class GivenScales:
         return grids
 
     def _first_edges(self, name: str) -> np.ndarray:
-        return scale_edges(self.model.priors[name], sizes_of(self.model.observations))
+        return scale_edges(self.model.priors[name], sizes_of(self.model))
 
     def _log_marginal(self, name: str, x: np.ndarray, others: Mapping[str, Grid]) -> np.ndarray:
         """log p(name = x, t), the other scales summed out on their grids; x (panel, node)."""

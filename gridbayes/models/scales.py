@@ -4,14 +4,17 @@ import numpy as np
 from jaxtyping import Float
 
 from gridbayes.models.pooling import Pooling
-from gridbayes.observations import Observations
 from gridbayes.priors import Flat, Prior
 
 __all__ = ["refuse_improper", "scale_edges", "sizes_of"]
 
 
-def sizes_of(observations: Observations) -> list[float]:
+def sizes_of(model: Pooling) -> list[float]:
     """Sizes at which a scale may matter: the spread of the groups, of the rows, and the known errors."""
+    observations = model.observations
+    if model.likelihood is not None:
+        centres, widths = (x[observations.count > 0] for x in model.likelihood.location(observations))
+        return [float(size) for size in (np.std(centres), widths.min(), np.median(widths)) if size > 0]
     measured = observations.mean[observations.count > 0]
     sizes = [np.std(observations.values), np.std(measured)]
     if observations.errors is not None:
