@@ -6,6 +6,7 @@ say a density at the nodes, the grid's rule says the density between them, and F
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import comb
 
 import numpy as np
 from jaxtyping import Float
@@ -19,6 +20,23 @@ type Reals = np.ndarray | np.floating  # NumPy makes numbers of arrays without a
 type Cells = np.ndarray | np.integer  # the index of the cell that an argument lies in
 
 
+@dataclass(frozen=True)
+class _Tail:
+    """An end of a density: p(centre + side u) = density (u / start)**-power for u > start."""
+
+    side: int
+    centre: float
+    start: float
+    density: float
+    power: float
+
+    def moment(self, n: int, about: float) -> float:
+        """The integral of (x - about)**n over the tail, n of 1 or 2; it exists for a power above n + 1."""
+        off = self.centre - about
+        parts = [self.density * self.start ** (j + 1) / (self.power - 1 - j) for j in range(n + 1)]
+        return sum(comb(n, j) * off ** (n - j) * self.side**j * part for j, part in enumerate(parts))
+
+
 @dataclass(frozen=True, eq=False)
 class Marginal:
     """The distribution of one number.
@@ -27,20 +45,28 @@ class Marginal:
     ----------
     grid : its nodes, weights and rule.
     masses : (node,) p(node | t), summing to 1: probabilities on `points`, density times weight on the other rules.
+    tails : the powers at which the density falls to the left and to the right, inf where faster than any, as the model
+        knows them (models/tails.py); None: they are judged by the density in the end panels.
     """
 
     grid: Grid
     masses: Float[np.ndarray, "node"]
+    tails: tuple[float, float] | None = None
 
     @cached_property
     def mean(self) -> float:
         """E[x] = sum_i m_i x_i; nan where the density falls too slowly for E[x] to exist."""
-        return float(self.masses @ self.grid.nodes) if self._falls_faster_than(2.0) else float("nan")
+        if not self._falls_faster_than(2.0):
+            return float("nan")
+        return float(self._inside @ self.grid.nodes + sum(tail.moment(1, 0.0) for tail in self._tails))
 
     @cached_property
     def var(self) -> float:
         """Var[x] = sum_i m_i (x_i - E[x])**2, centred first: nothing cancels; inf where the integral diverges."""
-        return float(self.masses @ (self.grid.nodes - self.mean) ** 2) if self._falls_faster_than(3.0) else float("inf")
+        if not self._falls_faster_than(3.0):
+            return float("inf")
+        beyond = sum(tail.moment(2, self.mean) for tail in self._tails)
+        return float(self._inside @ (self.grid.nodes - self.mean) ** 2 + beyond)
 
     @property
     def width(self) -> float:
@@ -53,21 +79,52 @@ class Marginal:
         return np.asarray(self.quantile(np.array([0.15865525393145707, 0.5, 0.8413447460685429])))
 
     def _falls_faster_than(self, power: float) -> bool:
-        """Whether the density falls faster than |x - median|**-power at both ends, judged by its slope in the end panels.
+        """Whether the density falls faster than |x - median|**-power at both ends: exactly, where the powers are known."""
+        if self.tails is not None:
+            return min(self.tails) > power + 1e-9
+        return all(tail.power > power + 1e-3 for tail in self._tails)
 
-        Only a power law reaches a thousand widths out: panels of lighter tails end long before.
+    @cached_property
+    def _inside(self) -> np.ndarray:
+        """The masses before the tails, (node,)."""
+        masses = self.masses.copy()
+        for tail in self._tails:
+            masses[tail.side * (self.grid.nodes - tail.centre) > tail.start] = 0.0
+        return masses
+
+    @cached_property
+    def _tails(self) -> "list[_Tail]":
+        """The ends of the density that fall as a power of the distance from the median."""
+        if self.grid.rule != "panels" or self.tails == (np.inf, np.inf):
+            return []
+        powers = self.tails or (None, None)
+        found = [self._tail(side, power) for side, power in zip((-1, 1), powers, strict=True)]
+        return [tail for tail in found if tail is not None]
+
+    def _tail(self, side: int, power: float | None) -> "_Tail | None":
+        """The tail at one side; a power that is not known is the slope in the end panel.
+
+        A known one starts at the panel whose slope is closest to it: in a mixture of normals the last panels fall as the
+        widest of them. Only a power law reaches a thousand widths out: panels of lighter tails end long before.
         """
-        if self.grid.rule != "panels":
-            return True
-        distance = np.abs(self.grid.nodes - self._middle[1])
-        x, density = (values.reshape(-1, self.grid.order) for values in (distance, self._at_nodes))
-        ends = [
-            panel
-            for panel in (0, -1)
-            if x[panel].max() > 1e3 * self.width and min(x[panel].min(), density[panel].min()) > 0
-        ]
-        slopes = [np.log(density[p, -1] / density[p, 0]) / np.log(x[p, -1] / x[p, 0]) for p in ends]
-        return all(slope < -power - 1e-3 for slope in slopes)
+        if power == np.inf:
+            return None
+        centre = float(self._middle[1])
+        panels = self.grid.nodes.reshape(-1, self.grid.order)[::side, ::side]  # outwards
+        distance = side * (panels - centre)
+        density = self._at_nodes.reshape(panels.shape)[::side, ::side]
+        far = np.flatnonzero((distance[:, 0] > 1e3 * self.width) & (density.min(axis=1) > 0))
+        if len(far) == 0:
+            return None
+        first, last = (np.log([distance[far, i], density[far, i]]) for i in (0, -1))
+        slopes = -(last[1] - first[1]) / (last[0] - first[0])
+        at = -1 if power is None else int(np.argmin(np.abs(slopes - power)))
+        if power is not None and abs(slopes[at] - power) > 1e-2:
+            return None
+        outer = side * (self.grid.edges[1:] if side > 0 else self.grid.edges[-2::-1])[far[at]] - side * centre
+        power = float(slopes[at]) if power is None else power
+        at_outer = float(np.exp(last[1, at] - power * (np.log(outer) - last[0, at])))
+        return _Tail(side, centre, float(outer), at_outer, power)
 
     @property
     def sd(self) -> float:

@@ -20,7 +20,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["conditional", "posterior", "table"],
     ["smoothing", "double_exponential", "models.pooling"],
     ["evidence"],
-    ["models.run", "models.scales"],
+    ["models.run", "models.scales", "models.tails"],
     ["models.enumerated"],
     ["models.placed"],
     ["models.given_scales", "models.by_group"],
