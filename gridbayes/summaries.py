@@ -53,7 +53,7 @@ class Marginal:
         return np.asarray(self.quantile(np.array([0.15865525393145707, 0.5, 0.8413447460685429])))
 
     def _falls_faster_than(self, power: float) -> bool:
-        """Whether the density falls faster than |x - median|**-power at both ends, judged by its slope in the end panels.
+        """Whether the density falls faster than |x - median|**-power at both ends, judged by its slope far out.
 
         Only a power law reaches a thousand widths out: panels of lighter tails end long before.
         """
@@ -63,11 +63,20 @@ class Marginal:
         x, density = (values.reshape(-1, self.grid.order) for values in (distance, self._at_nodes))
         ends = [
             panel
-            for panel in (0, -1)
+            for panel in self._end_panels(x.max(axis=1))
             if x[panel].max() > 1e3 * self.width and min(x[panel].min(), density[panel].min()) > 0
         ]
         slopes = [np.log(density[p, -1] / density[p, 0]) / np.log(x[p, -1] / x[p, 0]) for p in ends]
         return all(slope < -power - 1e-3 for slope in slopes)
+
+    def _end_panels(self, distance: Float[np.ndarray, "panel"]) -> tuple[int, int]:
+        """Indices of the panels in which the ends are judged, by the panels' largest distance from the median.
+
+        The first and the last, unless they lie more than 1e12 widths out. A mixture over a scale ends there as a normal
+        does, because the grid of the scale ends, and the power law of the mixture shows further in.
+        """
+        first, last = (reach if reach < 1e12 * self.width else reach / 1e5 for reach in distance[[0, -1]])
+        return int(np.argmax(distance <= first)), len(distance) - 1 - int(np.argmax(distance[::-1] <= last))
 
     @property
     def sd(self) -> float:
