@@ -19,12 +19,14 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
         HalfNormal,
         HalfStudentT,
         InverseGamma,
+        Jeffreys,
         Laplace,
         LogNormal,
         Normal,
         Prior,
         StudentT,
         Uniform,
+        UniformShrinkage,
     )
     from gridbayes.program import Program
 
@@ -40,6 +42,7 @@ __all__ = [
     "HalfNormal",
     "HalfStudentT",
     "InverseGamma",
+    "Jeffreys",
     "Laplace",
     "LogNormal",
     "Normal",
@@ -50,6 +53,7 @@ __all__ = [
     "Program",
     "StudentT",
     "Uniform",
+    "UniformShrinkage",
     "complete_pooling",
     "datasets",
     "gauss_legendre",

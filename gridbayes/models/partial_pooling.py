@@ -35,7 +35,8 @@ def partial_pooling(
     sigma : known standard deviation: a number, one a group, one a row (in the shape of the data), or a column's name;
         or a prior, to learn one a group, or one for all with `shared_sigma=True`. In the unit of the data.
     mu, tau : priors; any object with `logpdf` will do, and a number for a known tau. `mu_scale` and `tau_scale` are
-        short for `mu=Normal(0, mu_scale)` and `tau=HalfCauchy(tau_scale)`. Left out: Normal(mean, 2.5 sd) and
+        short for `mu=Normal(0, mu_scale)` and `tau=HalfCauchy(tau_scale)`. `Jeffreys()` and `UniformShrinkage()` of tau
+        are made of the known standard errors of the groups' means. Left out: Normal(mean, 2.5 sd) and
         HalfCauchy(sd) of the data, rounded; the summary's title states them.
     grids : explicit grids for mu, tau, theta (and sigma where it is learned): the discretised model, exactly. Those
         left out are placed automatically; with none given, the continuous model by quadrature.

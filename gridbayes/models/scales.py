@@ -33,15 +33,20 @@ def scale_edges(prior: Prior, sizes: list[float]) -> Float[np.ndarray, " edge"]:
 
 
 def refuse_improper(model: Pooling) -> None:
-    """Raise where a flat prior leaves a posterior that cannot be normalised."""
+    """Raise where an improper prior leaves a posterior that cannot be normalised.
+
+    As tau goes to infinity k groups say tau**-k, and tau**(1 - k) where mu is flat; times a prior of tau that is flat, or
+    falls as 1 / tau (Jeffreys), that must fall faster than 1 / tau.
+    """
     observations = model.observations
     measured = int((observations.count > 0).sum())
     location = "mu" if model.kind == "partial" else "theta"
-    if isinstance(model.priors.get("tau"), Flat):
-        needed = 3 if isinstance(model.priors["mu"], Flat) else 2
+    tau = model.priors.get("tau")
+    if tau is not None and not tau.proper:
+        needed = 1 + int(isinstance(tau, Flat)) + int(isinstance(model.priors["mu"], Flat))
         if measured < needed:
             raise ValueError(
-                f"tau must have a proper prior here: a flat prior for tau with {measured} groups leaves an improper "
+                f"tau must have a proper prior here: {tau} with {measured} group{'s' * (measured != 1)} leaves an improper "
                 f"posterior ({needed} are needed). Pass for example tau=gridbayes.HalfCauchy(5)."
             )
     if isinstance(model.priors[location], Flat) and model.kind == "no" and measured < len(observations):
