@@ -20,12 +20,14 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
         HalfNormal,
         HalfStudentT,
         InverseGamma,
+        Jeffreys,
         Laplace,
         LogNormal,
         Normal,
         Prior,
         StudentT,
         Uniform,
+        UniformShrinkage,
     )
     from gridbayes.program import Program
 
@@ -43,6 +45,7 @@ __all__ = [
     "HalfNormal",
     "HalfStudentT",
     "InverseGamma",
+    "Jeffreys",
     "Laplace",
     "LogNormal",
     "Normal",
@@ -55,6 +58,7 @@ __all__ = [
     "StudentT",
     "StudentTErrors",
     "Uniform",
+    "UniformShrinkage",
     "complete_pooling",
     "datasets",
     "gauss_legendre",

@@ -118,13 +118,15 @@ class Conditional:
         return Affine(both.a[:1] - both.a[1:], both.b[:1] - both.b[1:], both.v.sum(axis=0)[None])
 
     def cells_of(self, log_w: Float[np.ndarray, "cell"]) -> np.ndarray:
-        """Indices of the cells that weigh anything: all others together have less than 1e-15 of the variance of mu."""
-        weight = np.exp(log_w - log_w.max())
-        weight *= (
-            1 + (self.location[1] / self.location[1][np.argmax(weight)]) ** 2 + (self.tau / self._middle(weight)) ** 2
-        )
-        order = np.argsort(weight)
-        return np.sort(order[np.cumsum(weight[order]) > 1e-15 * weight.sum()])
+        """Indices of the cells that weigh anything: the others have less than 1e-15 of mass and variance."""
+        mass = np.exp(log_w - log_w.max())
+        sd = self.location[1]
+        spread = mass * ((sd / sd[np.argmax(mass)]) ** 2 + (self.tau / self._middle(mass)) ** 2)
+        kept = np.zeros(len(mass), bool)
+        for weight in (mass, spread):
+            order = np.argsort(weight)
+            kept[order] |= np.cumsum(weight[order]) > 1e-15 * weight.sum()
+        return np.flatnonzero(kept)
 
     def _middle(self, weight: Float[np.ndarray, "cell"]) -> float:
         """A typical tau; 1 where tau is 0."""

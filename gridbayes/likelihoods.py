@@ -15,7 +15,7 @@ from functools import partial
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.special import gammaln, logit
 
 from gridbayes.densities import student_t_lpdf
@@ -124,6 +124,10 @@ class RowLikelihood(ABC):
     def by_group(self, observations: Observations) -> list[LogLikelihood]:
         """log L_d of each group, a function of theta of any shape."""
 
+    def informative(self, observations: Observations) -> Bool[np.ndarray, " group"]:
+        """Which groups have a likelihood that falls to 0 on both sides, so that a flat prior of theta_d would do."""
+        return observations.count > 0
+
     @abstractmethod
     def location(self, observations: Observations) -> tuple[Float[np.ndarray, " group"], Float[np.ndarray, " group"]]:
         """Where the rows of each group put theta_d, and about how closely: finite for a group without rows too."""
@@ -186,6 +190,10 @@ class _Counted(_Canonical):
 
     def _bend(self, n: float) -> float:
         return 0.0
+
+    def informative(self, observations: Observations) -> np.ndarray:
+        y, n, _ = self._sums(observations)
+        return (y > 0) & (y < n)
 
     def location(self, observations: Observations) -> tuple[np.ndarray, np.ndarray]:
         y, n, _ = self._sums(observations)
@@ -273,6 +281,9 @@ class Poisson(_Canonical):
 
     def _bend(self, n: float) -> float:
         return float(np.log(n))
+
+    def informative(self, observations: Observations) -> np.ndarray:
+        return self._sums(observations)[0] > 0
 
     def _height(self, y: np.ndarray, n: np.ndarray) -> np.ndarray:
         return y * np.log(n) - gammaln(y + 1)

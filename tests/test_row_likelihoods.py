@@ -197,3 +197,18 @@ def test_arguments_that_do_not_belong_are_refused():
         gb.partial_pooling([3, 2], likelihood="binomial")
     with pytest.raises(ValueError, match="df must be a positive number; df is 0"):
         gb.StudentTErrors(0)
+
+
+def test_flat_priors_need_a_group_that_bounds_theta():
+    flat, proper = gb.Flat(), gb.HalfNormal(1)
+    with pytest.raises(ValueError, match="mu must have a proper prior: group 0 does not bound it on both sides"):
+        gb.partial_pooling([0, 9], likelihood=gb.Binomial([5, 9]), mu=flat, tau=proper)
+    with pytest.raises(ValueError, match="theta must have a proper prior: group 1 does not bound it on both sides"):
+        gb.no_pooling([3, 0], likelihood=gb.Poisson(), theta=flat)
+    with pytest.raises(ValueError, match=r"tau must have a proper prior here: Flat.* with 1 group .* \(2 are needed\)"):
+        gb.partial_pooling([3, 0], likelihood=gb.Binomial([5, 9]), mu=gb.Normal(0, 2), tau=flat)
+    with pytest.raises(ValueError, match="states its errors where rows are not normal"):
+        gb.partial_pooling([3, 2], likelihood=gb.Binomial([5, 9]), mu=gb.Normal(0, 2), tau=gb.Jeffreys())
+    post = gb.no_pooling([3], likelihood=gb.Poisson(), theta=flat)  # exp(theta) ~ Gamma(3, 1)
+    assert post.mean("theta", 0) == pytest.approx(scipy.special.digamma(3), abs=1e-9)
+    assert post.var("theta", 0) == pytest.approx(scipy.special.polygamma(1, 3), rel=1e-9)

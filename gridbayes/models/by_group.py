@@ -37,11 +37,13 @@ type Density = tuple[Grid, np.ndarray]  # a grid and the log density at its node
 
 
 def _weighty(log_w: np.ndarray, tau: np.ndarray) -> np.ndarray:
-    """Indices of the cells that weigh anything: all others have less than 1e-15 of the weight, or of its tau squared."""
-    weight = np.exp(log_w - log_w.max())
-    weight *= 1 + (tau * weight.sum() / (weight @ tau)) ** 2
-    order = np.argsort(weight)
-    return np.sort(order[np.cumsum(weight[order]) > 1e-15 * weight.sum()])
+    """Indices of the tau that weigh anything: all others have less than 1e-15 of the mass and of its tau squared."""
+    mass = np.exp(log_w - log_w.max())
+    kept = np.zeros(len(mass), bool)
+    for weight in (mass, mass * tau**2):
+        order = np.argsort(weight)
+        kept[order] |= np.cumsum(weight[order]) > 1e-15 * weight.sum()
+    return np.flatnonzero(kept)
 
 
 def _smoothed_at(grid: Grid, log_g: np.ndarray, c: float, width: np.ndarray) -> np.ndarray:

@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 
 from gridbayes.grids import Grid, as_grid
-from gridbayes.likelihoods import RowLikelihood
+from gridbayes.likelihoods import RowLikelihood, known_sigma
 from gridbayes.observations import Observations, observe, observe_with
-from gridbayes.priors import HalfCauchy, Normal, Prior, Uniform, as_prior, as_scale_prior
+from gridbayes.priors import FromErrors, HalfCauchy, Normal, Prior, Uniform, as_prior, as_scale_prior
 from gridbayes.program import Program, Slot, signature
 
 __all__ = ["Pooling", "pooling", "prior_or_scale", "theta_prior"]
@@ -202,7 +202,7 @@ def pooling(
         raise ValueError("shared_sigma=True needs a prior for sigma; sigma is known here. Leave shared_sigma out.")
     checked = {name: _prior(name, prior, observations, likelihood) for name, prior in priors.items()}
     if learned:
-        checked["sigma"] = as_scale_prior(sigma, "sigma")
+        checked["sigma"] = _prior("sigma", sigma, observations)
     text = Program(program) if isinstance(program, str) else program
     model = Pooling(kind, observations, checked, likelihood, shared_sigma, _grids(grids, kind, learned), text)
     if text is not None and not set(model.names) <= set(model.grids):
@@ -241,7 +241,30 @@ def _prior(name: str, prior: object, observations: Observations, likelihood: Row
         return _default_prior(name, observations.values, error)
     if name == "tau" and isinstance(prior, (int, float, np.integer, np.floating)) and not isinstance(prior, bool):
         return _known_scale(float(prior))
-    return as_scale_prior(prior, name) if name == "tau" else as_prior(prior, name)
+    if isinstance(prior, FromErrors):
+        return _from_errors(name, prior, observations, likelihood is None)
+    return as_scale_prior(prior, name) if name in ("tau", "sigma") else as_prior(prior, name)
+
+
+def _from_errors(name: str, prior: FromErrors, observations: Observations, normal: bool) -> FromErrors:
+    """`prior` with its errors stated: left out they are those of the groups' means, 1 / sqrt(sum_j 1 / sigma_dj**2)."""
+    if name != "tau":
+        other = "HalfCauchy(5)" if name == "sigma" else "Normal(0, 5)"
+        raise ValueError(
+            f"{name} must have a prior of its own; {name} is {prior}, a prior of tau made of standard errors. "
+            f"Pass for example {name}=gridbayes.{other}."
+        )
+    if prior.errors is not None:
+        return prior
+    if observations.errors is None or not normal:
+        kind, where = type(prior).__name__, "sigma is learned" if normal else "rows are not normal"
+        raise ValueError(
+            f"tau must have a prior that states its errors where {where}; tau is {prior}, which takes the "
+            f"known standard errors of the data. Pass tau=gridbayes.{kind}(errors), one a group, or for example "
+            "tau=gridbayes.HalfCauchy(5)."
+        )
+    weight = known_sigma(observations).w[:, 0]
+    return type(prior)(weight[weight > 0] ** -0.5)
 
 
 def _known_scale(tau: float) -> Prior:
