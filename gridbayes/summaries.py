@@ -81,7 +81,7 @@ class Marginal:
     def _falls_faster_than(self, power: float) -> bool:
         """Whether the density falls faster than |x - median|**-power at both ends: exactly, where the powers are known."""
         if self.tails is not None:
-            return min(self.tails) > power + 1e-9
+            return bool(min(self.tails) > power + 1e-9)
         return all(tail.power > power + 1e-3 for tail in self._tails)
 
     @cached_property

@@ -73,7 +73,7 @@ def test_thetas_where_tau_falls_as_its_square(groups, mu):
     post = schools(groups, mu, gb.Jeffreys())
     expected = by_hand(gb.Jeffreys, EFFECTS[:groups], ERRORS[:groups], 0.0 if mu == gb.Flat() else 1 / 25)
     for d in range(groups):
-        mean, sd = expected["theta", d]
+        mean, sd = expected[d]
         assert post.mean("theta", d) == pytest.approx(mean, abs=1e-10 * sd)
         assert post.sd("theta", d) == pytest.approx(sd, rel=1e-10)
 

@@ -227,15 +227,19 @@ class _Enumeration:
         """The price of the grids: the distance to the continuous model's posterior."""
         reference = self.continuum(self.model)
         sources = {name: self._source(name, reference) for name in self.model.names}
-        worst = max(sources.values(), key=lambda source: source[0])[1]
-        found = {name: worst if own < 1e-4 else source for name, (own, source) in sources.items()}
-        return Accuracy.between(
-            posterior.rows,
-            reference.rows,
-            (posterior.log_evidence, reference.log_evidence),
-            {**found, "log_evidence": worst},
-            "use automatic grids",
-        )
+        most, worst = max(sources.values(), key=lambda source: source[0])
+        found = {name: worst if own < max(1e-4, most / 10) else source for name, (own, source) in sources.items()}
+        evidence = max([*sources.values(), *map(self._prior_cut, self.model.priors)], key=lambda source: source[0])[1]
+        return Accuracy.between(posterior, reference, {**found, "log_evidence": evidence}, "use automatic grids")
+
+    def _prior_cut(self, name: str) -> tuple[float, str]:
+        """How much of a parameter's prior its grid cuts off, and where; none where the library placed the grid."""
+        prior, nodes = self.model.priors[name], self.grids[name].nodes
+        if name not in self.model.grids or not prior.proper:
+            return 0.0, ""
+        below, above = np.abs(np.searchsorted(prior.ppf(np.linspace(0, 1, 10_001)), nodes[[0, -1]]) / 1e4 - [0, 1])
+        cut, end = (below, nodes[0]) if below >= above else (above, nodes[-1])
+        return float(cut), f"{name} cut at {end:g}, where {100 * cut:.2g}% of its prior is beyond"
 
     def _source(self, name: str, reference: Posterior) -> tuple[float, str]:
         """How much of a parameter's posterior its grid cuts off, and where; its spacing where nothing is cut."""

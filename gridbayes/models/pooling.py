@@ -202,7 +202,7 @@ def pooling(
         raise ValueError("shared_sigma=True needs a prior for sigma; sigma is known here. Leave shared_sigma out.")
     checked = {name: _prior(name, prior, observations, likelihood) for name, prior in priors.items()}
     if learned:
-        checked["sigma"] = _prior("sigma", sigma, observations)
+        checked["sigma"] = _prior("sigma", sigma, observations, likelihood)
     text = Program(program) if isinstance(program, str) else program
     model = Pooling(kind, observations, checked, likelihood, shared_sigma, _grids(grids, kind, learned), text)
     if text is not None and not set(model.names) <= set(model.grids):
