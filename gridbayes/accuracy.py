@@ -64,7 +64,8 @@ class Tail:
         int x**k p(x) dx = p(X) X**(k + 1) / (a - k - 1),      a the slope of log p in log x at X.
 
     A lighter tail has a larger slope, and the same formula is its leading term; for a <= k + 1 the integral diverges. Where
-    the support ends at S, it is at most p(X) |S - X| |S - median|**k.
+    the support ends at S, it is at most p(X) |S - X| |S - median|**k. A marginal that has added its tail to its moments is
+    wrong by what the power law neglects: width / X of them.
 
     Parameters
     ----------
@@ -103,7 +104,8 @@ class Tail:
             return np.zeros(3)
         rest = -np.log(p[0] / p[1]) / np.log(x[0] / x[1]) - k - 1
         endless = np.where(rest > 0, p[0] * x[0] ** (k + 1) / np.maximum(rest, 1e-300), np.inf)
-        return np.minimum(endless, p[0] * abs(bound - marginal.grid.nodes[side]) * abs(bound - median) ** k)
+        beyond = np.minimum(endless, p[0] * abs(bound - marginal.grid.nodes[side]) * abs(bound - median) ** k)
+        return beyond * np.where(k > 0, marginal.width / x[0], 1.0) if marginal.extended[side] else beyond
 
 
 @dataclass(frozen=True, eq=False)
