@@ -5,6 +5,7 @@ import warnings
 with warnings.catch_warnings():  # NumPy and JAX add filters of their own when they are first imported
     from gridbayes import datasets
     from gridbayes.grids import Grid, gauss_legendre, geomspace, linspace, trapezoid
+    from gridbayes.likelihoods import Bernoulli, Binomial, Poisson, StudentTErrors
     from gridbayes.models.complete_pooling import complete_pooling
     from gridbayes.models.no_pooling import no_pooling
     from gridbayes.models.partial_pooling import partial_pooling
@@ -19,18 +20,22 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
         HalfNormal,
         HalfStudentT,
         InverseGamma,
+        Jeffreys,
         Laplace,
         LogNormal,
         Normal,
         Prior,
         StudentT,
         Uniform,
+        UniformShrinkage,
     )
     from gridbayes.program import Program
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Bernoulli",
+    "Binomial",
     "Cauchy",
     "Exponential",
     "Flat",
@@ -40,16 +45,20 @@ __all__ = [
     "HalfNormal",
     "HalfStudentT",
     "InverseGamma",
+    "Jeffreys",
     "Laplace",
     "LogNormal",
     "Normal",
     "Observations",
+    "Poisson",
     "Posterior",
     "PosteriorError",
     "Prior",
     "Program",
     "StudentT",
+    "StudentTErrors",
     "Uniform",
+    "UniformShrinkage",
     "complete_pooling",
     "datasets",
     "gauss_legendre",

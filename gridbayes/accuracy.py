@@ -1,24 +1,35 @@
 """The accuracy statement: how far each reported number is from the continuous model's, and why.
 
-An explicit grid is compared with an automatic one of the same model: that is the grid's price. An automatic grid is
-compared with a coarser rule in the same panels: the difference bounds the error of the finer one.
+An automatic grid is compared with a coarser rule in panels of its own: the difference bounds the error of the finer one.
+To it comes what neither can see, the tail beyond the last panel, as the density and its slope there foretell it. An
+explicit grid is compared with an automatic one of the same model, whose own error comes on top: the grid's price.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gridbayes.summaries import Marginal
+import numpy as np
+from jaxtyping import Float
+
+from gridbayes.summaries import Marginal, checked_probability
 
 if TYPE_CHECKING:
     from gridbayes.posterior import Posterior
 
-__all__ = ["Accuracy", "Error"]
+__all__ = ["PROB", "Accuracy", "Comparison", "Error", "Tail"]
 
-ROUNDING = 1e-13  # no statement claims more than double precision can keep through a sum of a few thousand terms
-FINE = 1e-6  # an error, in sds, that needs no remark
+PROB = 0.89  # the probability of an interval unless the caller names another; it stands in every column name
+ROUNDING = 1e-12  # of an sd: what sums of thousands of exponentials keep of double precision
+RELATIVE = 1e-13  # of the number itself: the same, where it is many sds from 0
+FINE = 1e-6  # an error, in sds, that needs no remark: what automatic grids promise
+
+ENUMERATED = "enumerated on a coarser grid"
+
+type Support = tuple[float, float]
+type Statistic = str | float  # `mean`, `sd`, or the probability of a quantile
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,8 @@ class Error:
     Parameters
     ----------
     quantity : `mu`, `theta[MATH]`, `log_evidence`.
-    statistic : `mean` (error in units of the sd), `sd` (relative), or `value` (absolute).
+    statistic : `mean` or a quantile, `eti89_lb` or `q0.975` (error in units of the sd), `sd` (relative), or `value`
+        (absolute).
     size : the estimate of the error, not negative.
     source : what it comes from.
     """
@@ -38,6 +50,115 @@ class Error:
     size: float
     source: str
 
+    def __str__(self) -> str:
+        unit = {"sd": " of the sd", "value": ""}.get(self.statistic, " sd")
+        return f"{self.size:.2g}{unit} ({self.quantity}, {self.source})"
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What lies beyond the last panels at both ends, estimated.
+
+    If the density p falls as x**-a, x the distance from the median, then beyond the last node X there are
+
+        int x**k p(x) dx = p(X) X**(k + 1) / (a - k - 1),      a the slope of log p in log x at X.
+
+    A lighter tail has a larger slope, and the same formula is its leading term; for a <= k + 1 the integral diverges. Where
+    the support ends at S, it is at most p(X) |S - X| |S - median|**k. A marginal that has added its tail to its moments is
+    wrong by what the power law neglects: width / X of them.
+
+    Parameters
+    ----------
+    moments : these integrals for k = 0, 1, 2 in the unit of x to the power k, both ends together.
+    end : the last node of the heavier end.
+    """
+
+    moments: tuple[float, float, float]
+    end: float
+
+    @classmethod
+    def of(cls, marginal: Marginal, support: Support) -> "Tail":
+        """The tail of a marginal on panels."""
+        if marginal.grid.rule != "panels":
+            return cls((0.0, 0.0, 0.0), math.nan)
+        lower, upper = (cls._beyond(marginal, side, support[side]) for side in (0, -1))
+        return cls._summed(lower + upper, marginal.grid.nodes[0 if lower[2] > upper[2] else -1])
+
+    def with_scale(self, scale: "Tail") -> "Tail":
+        """The tail of a location whose distance from its centre is of the size of this scale: both together."""
+        heavier = scale if scale.moments[2] > self.moments[2] else self
+        return self._summed(np.add(self.moments, scale.moments), heavier.end)
+
+    @classmethod
+    def _summed(cls, moments: Float[np.ndarray, "3"], end: float | np.floating) -> "Tail":
+        mass, first, second = (float(moment) for moment in moments)
+        return cls((mass, first, second), float(end))
+
+    @staticmethod
+    def _beyond(marginal: Marginal, side: int, bound: float) -> Float[np.ndarray, "3"]:
+        """The integrals beyond one end, for k = 0, 1, 2."""
+        last, median, k = [0, 1] if side == 0 else [-1, -2], float(marginal.quantile(0.5)), np.arange(3)
+        x = np.abs(marginal.grid.nodes[last] - median)
+        p = marginal.masses[last] / np.exp(marginal.grid.log_weight[last])
+        if p[0] == 0 or bound == marginal.grid.edges[side]:
+            return np.zeros(3)
+        rest = -np.log(p[0] / p[1]) / np.log(x[0] / x[1]) - k - 1
+        endless = np.where(rest > 0, p[0] * x[0] ** (k + 1) / np.maximum(rest, 1e-300), np.inf)
+        beyond = np.minimum(endless, p[0] * abs(bound - marginal.grid.nodes[side]) * abs(bound - median) ** k)
+        return beyond * np.where(k > 0, marginal.width / x[0], 1.0) if marginal.extended[side] else beyond
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One reported marginal beside a reference.
+
+    Parameters
+    ----------
+    label : `mu`, `theta[MATH]`.
+    reported, reference : marginals of the same parameter.
+    source : what a difference comes from.
+    tail : what is beyond the panels of both.
+    own : of the reference with its own reference, where that is no coarser rule but an automatic grid.
+    """
+
+    label: str
+    reported: Marginal
+    reference: Marginal
+    source: str
+    tail: Tail | None = None
+    own: "Comparison | None" = None
+
+    def error(self, statistic: Statistic, name: str | None = None) -> Error | None:
+        """The error of a mean, an sd, or a quantile, under this name; None where the model has no such moment."""
+        found, expected = (_value(marginal, statistic) for marginal in (self.reported, self.reference))
+        if not (math.isfinite(found) and math.isfinite(expected)):
+            return None
+        rest = 0.0
+        if self.own is not None and (own := self.own.error(statistic)) is not None:
+            rest = own.size
+        beyond = self._beyond(statistic, found)
+        refined = abs(found - expected) / self._unit + ROUNDING + RELATIVE * abs(found) / self._unit
+        source = self.source if self.tail is None or beyond <= refined else f"tail beyond {self.tail.end:.3g}"
+        return Error(self.label, name or str(statistic), refined + beyond + rest, source)
+
+    @cached_property
+    def _unit(self) -> float:
+        """The sd of the parameter, or a width where it has none."""
+        return self.reference.sd if 0 < self.reference.sd < math.inf else self.reference.width or 1.0
+
+    def _beyond(self, statistic: Statistic, found: float) -> float:
+        """What the tail adds to the statistic: to a mean in sds, to an sd in parts of it, to a quantile in sds."""
+        if self.tail is None:
+            return 0.0
+        mass, first, second = self.tail.moments
+        if isinstance(statistic, str):
+            return first / self._unit if statistic == "mean" else second / (2 * self._unit**2)
+        return mass / (max(float(self.reported.density(found)), mass) * self._unit) if mass > 0 else 0.0
+
+
+def _value(marginal: Marginal, statistic: Statistic) -> float:
+    return getattr(marginal, statistic) if isinstance(statistic, str) else float(marginal.quantile(statistic))
+
 
 @dataclass(frozen=True)
 class Accuracy:
@@ -45,51 +166,80 @@ class Accuracy:
 
     Parameters
     ----------
-    errors : one a quantity and statistic.
-    remedy : what to do when the largest is too large.
+    errors : one a quantity and statistic: mean, sd and the bounds of the interval that `summary()` shows.
+    remedy : what to say when the largest is too large.
+    comparisons : what the errors were read from, one a parameter and group.
     """
 
     errors: tuple[Error, ...]
     remedy: str
+    comparisons: tuple[Comparison, ...] = ()
+
+    @classmethod
+    def of(cls, comparisons: Iterable[Comparison], log_evidence: Error, remedy: str) -> "Accuracy":
+        """The statement of mean, sd and the default interval of every parameter, and of log evidence."""
+        comparisons = tuple(comparisons)
+        statistics = _reported_statistics()
+        errors = [each.error(statistic, name) for each in comparisons for name, statistic in statistics.items()]
+        return cls((*(error for error in errors if error), log_evidence), remedy, comparisons)
 
     @classmethod
     def between(
-        cls,
-        reported: Iterable[tuple[str, Marginal]],
-        reference: Iterable[tuple[str, Marginal]],
-        log_evidence: tuple[float, float],
-        sources: dict[str, str],
-        remedy: str = "",
+        cls, posterior: "Posterior", reference: "Posterior", sources: Mapping[str, str], remedy: str
     ) -> "Accuracy":
-        """The differences of two posteriors; `sources` says for each parameter's name where its error comes from."""
-        errors = []
-        for (label, marginal), (_, other) in zip(reported, reference, strict=True):
-            source = sources[label.partition("[")[0]]
-            unit = other.sd if 0 < other.sd < math.inf else other.width or 1.0
-            for statistic in ("mean", "sd"):  # one that does not exist has no error
-                found, expected = getattr(marginal, statistic), getattr(other, statistic)
-                if math.isfinite(found) and math.isfinite(expected):
-                    errors.append(Error(label, statistic, abs(found - expected) / unit + ROUNDING, source))
-        difference = abs(log_evidence[0] - log_evidence[1]) + ROUNDING
-        errors.append(Error("log_evidence", "value", difference, sources["log_evidence"]))
-        return cls(tuple(errors), remedy)
+        """Of a posterior on explicit grids: its distance to one on automatic grids, and the error of that.
+
+        `sources` says for each parameter's name, and for `log_evidence`, where its error comes from.
+        """
+        own, pairs = reference.accuracy, zip(posterior.rows, reference.rows, strict=True)
+        comparisons = [
+            Comparison(label, reported, other, sources[_name(label)], own=of_other)
+            for ((label, reported), (_, other)), of_other in zip(pairs, own.comparisons, strict=True)
+        ]
+        distance = abs(posterior.log_evidence - reference.log_evidence) + own.errors[-1].size
+        return cls.of(comparisons, Error("log_evidence", "value", distance, sources["log_evidence"]), remedy)
 
     @classmethod
     def refined(cls, posterior: "Posterior", coarse: "Posterior") -> "Accuracy":
-        """The distance of an automatic grid to a coarser one: it bounds the distance to the continuum from above."""
-        sources = dict.fromkeys((*posterior.marginals, "log_evidence"), "refinement of nodes")
-        return cls.between(posterior.rows, coarse.rows, (posterior.log_evidence, coarse.log_evidence), sources)
+        """Of a posterior on automatic grids: its distance to a coarser one, and the tails beyond both."""
+        source, tails = "refinement of nodes", _tails(posterior)
+        comparisons = [
+            Comparison(label, reported, other, source, tails[label])
+            for (label, reported), (_, other) in zip(posterior.rows, coarse.rows, strict=True)
+        ]
+        distance = abs(posterior.log_evidence - coarse.log_evidence) + ROUNDING + RELATIVE * abs(posterior.log_evidence)
+        log_evidence = Error("log_evidence", "value", distance, source)
+        return cls.of(comparisons, log_evidence, f"automatic grids promise {FINE:g} and miss it here")
 
     @classmethod
     def inherited(cls, reported: Iterable[tuple[str, Marginal]], source: "Accuracy", expected: float) -> "Accuracy":
         """The statement of a quantity computed from a posterior, whose mean is also known from the posterior's means.
 
-        The largest error of a mean is taken over, or the distance to the expected mean where that is larger.
+        Of each statistic the source's largest error is taken over, or what is seen of its own where that is larger: the
+        distance of the mean to the expected one, and on points the jump of a quantile where its probability moves by a
+        node's mass.
         """
-        worst = max((error for error in source.errors if error.statistic == "mean"), key=lambda error: error.size)
-        off = {label: abs(marginal.mean - expected) / (marginal.width or 1.0) for label, marginal in reported}
-        errors = [Error(label, "mean", max(worst.size, size), worst.source) for label, size in off.items()]
+        errors = []
+        for label, marginal in reported:
+            for name, statistic in _reported_statistics().items():
+                worst = max((e for e in source.errors if e.statistic == name), key=lambda error: error.size)
+                own = _jump(marginal, statistic) if isinstance(statistic, float) else abs(marginal.mean - expected)
+                own = own / (marginal.width or 1.0)
+                taken = worst.size >= own
+                errors.append(Error(label, name, worst.size if taken else own, worst.source if taken else ENUMERATED))
         return cls(tuple(errors), source.remedy)
+
+    def quantile(self, q: float) -> "Accuracy":
+        """The errors of the q-quantiles, one a parameter and group, in units of the sd.
+
+        >>> import gridbayes as gb
+        >>> post = gb.no_pooling([1, 5], sigma=1, theta=gb.Normal(0, 5))
+        >>> post.accuracy.quantile(0.975).largest.size < 1e-9
+        True
+        """
+        checked_probability(q, "q")
+        errors = [each.error(float(q), f"q{q:g}") for each in self.comparisons]
+        return Accuracy(tuple(error for error in errors if error), self.remedy, self.comparisons)
 
     @property
     def largest(self) -> Error:
@@ -108,10 +258,44 @@ class Accuracy:
         return pd.DataFrame([vars(error) for error in self.errors])
 
     def __str__(self) -> str:
-        worst = self.largest
-        size = {"mean": f"{worst.size:.2g} sd", "sd": f"{worst.size:.2g} of the sd", "value": f"{worst.size:.2g}"}
-        line = f"largest error {size[worst.statistic]} ({worst.quantity}, {worst.source})"
-        return f"{line}; {self.remedy}" if self.remedy and worst.size > FINE else line
+        line = f"largest error {self.largest}"
+        return f"{line}; {self.remedy}" if self.remedy and self.largest.size > FINE else line
 
     def _repr_html_(self) -> str:
         return str(self.to_pandas()._repr_html_())
+
+
+def _reported_statistics() -> dict[str, Statistic]:
+    """What a summary reports of each parameter, by the names of its columns."""
+    bounds = {f"eti{100 * PROB:g}_lb": (1 - PROB) / 2, f"eti{100 * PROB:g}_ub": (1 + PROB) / 2}
+    return {"mean": "mean", "sd": "sd", **bounds}
+
+
+def _jump(marginal: Marginal, q: float) -> float:
+    """How far the q-quantile moves, on points, when the probability moves either way by the largest mass near it."""
+    if marginal.grid.rule != "points":
+        return 0.0
+    low, high = marginal.quantile(np.clip(q + np.array([-0.02, 0.02]), 0, 1))
+    near = marginal.masses[(marginal.grid.nodes >= low) & (marginal.grid.nodes <= high)].max()
+    low, high = marginal.quantile(np.clip(q + np.array([-near, near]), 0, 1))
+    return float(high - low)
+
+
+REAL_LINE = (-math.inf, math.inf)
+
+
+def _name(label: str) -> str:
+    """The parameter of a row's label: `theta` of `theta[MATH]`."""
+    return label.partition("[")[0]
+
+
+def _tails(posterior: "Posterior") -> dict[str, Tail]:
+    """The tail of each marginal by label. What is cut off tau is missing in mu, and in a theta without data, too."""
+    model = posterior.model.model  # pyright: ignore[reportAttributeAccessIssue] (automatic grids: of a Pooling)
+    supports = {name: prior.support for name, prior in model.priors.items()}
+    tails = {label: Tail.of(marginal, supports.get(_name(label), REAL_LINE)) for label, marginal in posterior.rows}
+    if "tau" in tails:
+        counts = zip(posterior.groups, model.observations.count, strict=True)
+        far = ["mu", *(f"theta[{group}]" for group, count in counts if count == 0)]
+        tails |= {label: tails[label].with_scale(tails["tau"]) for label in far}
+    return tails

@@ -51,7 +51,8 @@ One row a group, with its estimate and standard error, as in a meta-analysis:
 
 FIT_NOTES = """\
 A prior is written name:parameters, like normal:0,5 or halfcauchy:5 or studentt:3,0,10. Priors left out are
-set from the data's own mean and spread; the title of the result states them.
+set from the data's own mean and spread; the title of the result states them. For tau, jeffreys and
+uniformshrinkage take no parameters: they are made of the known standard deviations of the data.
 
 The file has a header and rows. Cells are separated by comma, semicolon (then 1,5 is a number) or tab, in
 UTF-8, or UTF-16 with a byte order mark. An empty cell, NA, N/A, #N/A, NaN and null are missing; rows without

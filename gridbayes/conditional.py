@@ -11,21 +11,22 @@ Nothing cancels as tau goes to 0 or w to 0, so the cells may reach down to tau =
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from gridbayes.convolution import log_convolution
-from gridbayes.grids import Grid, adapt
+from gridbayes.grids import Grid, adapt, fewest
 from gridbayes.likelihoods import NormalFactors
 from gridbayes.priors import Flat, Normal, Prior
 
-__all__ = ["Affine", "Conditional", "graded", "log_sum_exp", "mixture_edges"]
+__all__ = ["Affine", "Conditional", "gauss_rule", "graded", "log_sum_exp", "mixture_edges", "normal_edges"]
 
-CHUNK = 2**22  # numbers in one temporary of a sum over groups
+CHUNK = 2**16  # numbers in one temporary: more of them do not fit into a core's cache
 LOG_2PI = float(np.log(2 * np.pi))
 NEGLIGIBLE = 40.0  # e**-40 = 4e-18: what a cell may weigh, relative to the heaviest, and be left out of a window
+WITHIN = 4.0  # widths of a normal that a panel may span and its nodes still sum over it, to 1e-15
 REACH = 9.0  # standard deviations of a normal that hold all but 2e-19 of it
 
 
@@ -65,12 +66,12 @@ class Conditional:
 
     def _sums(self, cells: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         columns = cells if self.factors.w.shape[1] > 1 else slice(None)
-        w, a, c = self.factors.w[:, columns], self.factors.a[:, columns], self.factors.c[:, None]
-        spread = 1 + w * self.tau[cells] ** 2
+        w, a, c = self.factors.w[:, columns].T, self.factors.a[:, columns].T, self.factors.c  # (cell, group)
+        spread = 1 + w * self.tau[cells, None] ** 2
         p = w / spread
-        total = p.sum(axis=0)
-        m = (p * c).sum(axis=0) / np.where(total > 0, total, 1)
-        height = (a - np.log(spread) / 2 - p * (c - m) ** 2 / 2).sum(axis=0)
+        total = p.sum(axis=1)
+        m = p @ c / np.where(total > 0, total, 1)
+        height = (a - np.log(spread) / 2 - p * (c - m[:, None]) ** 2 / 2).sum(axis=1)
         return height, total, m
 
     @cached_property
@@ -118,20 +119,28 @@ class Conditional:
         return Affine(both.a[:1] - both.a[1:], both.b[:1] - both.b[1:], both.v.sum(axis=0)[None])
 
     def cells_of(self, log_w: Float[np.ndarray, "cell"]) -> np.ndarray:
-        """Indices of the cells that weigh anything: all others together have less than 1e-15 of the variance of mu."""
-        weight = np.exp(log_w - log_w.max())
-        weight *= (
-            1 + (self.location[1] / self.location[1][np.argmax(weight)]) ** 2 + (self.tau / self._middle(weight)) ** 2
-        )
-        order = np.argsort(weight)
-        return np.sort(order[np.cumsum(weight[order]) > 1e-15 * weight.sum()])
+        """Indices of the cells that weigh anything: the others have less than 1e-15 of mass and variance."""
+        mass = np.exp(log_w - log_w.max())
+        sd = self.location[1]
+        spread = mass * ((sd / sd[np.argmax(mass)]) ** 2 + (self.tau / self._middle(mass)) ** 2)
+        kept = np.zeros(len(mass), bool)
+        for weight in (mass, spread):
+            order = np.argsort(weight)
+            kept[order] |= np.cumsum(weight[order]) > 1e-15 * weight.sum()
+        return np.flatnonzero(kept)
 
     def _middle(self, weight: Float[np.ndarray, "cell"]) -> float:
         """A typical tau; 1 where tau is 0."""
         return float(weight @ self.tau / weight.sum()) or 1.0
 
     def marginals(
-        self, log_w: Float[np.ndarray, "cell"], x: Affine, cells: np.ndarray, tol: float, order: int
+        self,
+        log_w: Float[np.ndarray, "cell"],
+        x: Affine,
+        cells: np.ndarray,
+        tol: float,
+        order: int,
+        shared: tuple[Grid, Float[np.ndarray, "mu cell"]] | None = None,
     ) -> list[tuple[Grid, Float[np.ndarray, "_node"]]]:
         """The density of each item of x, mixed over the cells, on panels that resolve it; its log, unnormalised.
 
@@ -139,31 +148,50 @@ class Conditional:
         ----------
         log_w : (cell,) log p(k | t), of all cells.
         x : on `cells` only.
+        shared : a grid of mu and p(mu, k | t), of all cells; used where the prior of mu is not normal.
         """
         log_w = log_w[cells]
         mean, sd = self._normal(x, cells)
-        marks = np.empty(0) if self.is_normal else _marks(self.prior)
-        first = [mixture_edges(*item, log_w) for item in zip(mean, sd, strict=True)]
-        location = not x.v.any() and bool((x.b == 1).all())  # mu itself: its prior may end where the data do not reach
-        support = self.prior.support if location else (-np.inf, np.inf)
-        edges = [
-            _between(np.union1d(edge, marks), *support) if location else _with_marks(edge, marks) for edge in first
-        ]
+        edges = _first_edges(mean, sd, log_w, normal_edges(tol, order))
+        if self.is_normal:
+            return adapt(partial(_log_mixture, log_w, mean, sd), edges, tol, order)
+        marks = _marks(self.prior)
+        edges = [_with_marks(edge, marks) for edge in edges]
+        if shared is None:
+            return adapt(partial(self._log_sum, log_w, x, cells), edges, tol, order)
+        wide = self.tau[cells] >= _coarsest(*shared) / WITHIN
+        near = Affine(x.a[:, ~wide], x.b[:, ~wide], x.v[:, ~wide])
+        j, k = np.nonzero(shared[1][:, cells[wide]] > 1e-20)  # pairs of a node of mu and a cell: x given both is normal
+        given = np.flatnonzero(wide)[k]
+        log_p, mu = np.log(shared[1][j, cells[given]]), shared[0].nodes[j]
+        centre, width = x.a[:, given] + x.b[:, given] * mu, np.sqrt(x.v[:, given])
 
         def log_density(item: np.ndarray, at: np.ndarray) -> np.ndarray:
-            step = max(1, CHUNK // (at.shape[1] * len(cells)))
-            rows = [slice(start, start + step) for start in range(0, len(item), step)]
-            return np.concatenate([self._mixture(log_w, x, mean, sd, cells, item[r], at[r]) for r in rows])
+            parts = [self._log_sum(log_w[~wide], near, cells[~wide], item, at)] if not wide.all() else []
+            parts += [_log_mixture(log_p, centre, width, item, at)] if wide.any() else []
+            return np.logaddexp.reduce(parts, axis=0)
 
         return adapt(log_density, edges, tol, order)
 
+    def log_mixture(
+        self, log_w: Float[np.ndarray, "cell"], x: Affine, cells: np.ndarray, at: Float[np.ndarray, "item point"]
+    ) -> Float[np.ndarray, "item point"]:
+        """log p(x = at | t) of each item at points of its own, plus log(2 pi) / 2, where mu | k, t is normal."""
+        return _log_mixture(log_w[cells], *self._normal(x, cells), np.arange(len(at)), at)
+
     def own_marginal(self, log_w: Float[np.ndarray, "cell"], tol: float, order: int) -> tuple[Grid, np.ndarray]:
-        """The density of mu itself, mixed over the cells with weights p(k | t)."""
+        """The density of mu itself, mixed over the cells with weights p(k | t), on few panels."""
         cells = self.cells_of(log_w)
         if not (self.sums[1] > 0).all():  # no rows: mu keeps its prior
-            return adapt(lambda _, x: self.prior.logpdf(x), [_prior_edges(self.prior)], tol, order)[0]
+            return fewest(self.prior.logpdf, _prior_edges(self.prior), tol, order)
         mu = Affine(*(np.full((1, len(cells)), value) for value in (0.0, 1.0, 0.0)))
-        return self.marginals(log_w, mu, cells, tol, order)[0]
+        mean, sd = self._normal(mu, cells)
+        (edges,) = _first_edges(mean, sd, log_w[cells], normal_edges(tol, order))
+        log_density = partial(_log_mixture, log_w[cells], mean, sd)
+        if not self.is_normal:  # the prior may end where the data do not reach
+            edges = _between(np.union1d(edges, _marks(self.prior)), *self.prior.support)
+            log_density = partial(self._log_sum, log_w[cells], mu, cells)
+        return fewest(lambda at: log_density(np.zeros(len(at), int), at), edges, tol, order)
 
     def log_density(
         self, x: Affine, at: Float[np.ndarray, "node"], cells: np.ndarray
@@ -201,28 +229,14 @@ class Conditional:
         m, s = (part[cells] for part in self.location)
         return x.a + x.b * m, np.sqrt(x.v + (x.b * s) ** 2)
 
-    def _mixture(
-        self,
-        log_w: np.ndarray,
-        x: Affine,
-        mean: np.ndarray,
-        sd: np.ndarray,
-        cells: np.ndarray,
-        item: np.ndarray,
-        at: np.ndarray,
-    ) -> np.ndarray:
-        """log sum_k p(k | t) p(x = at | k, t), (panel, node)."""
-        if not self.is_normal:
-            return log_sum_exp(log_w + self._terms(x, mean, sd, cells, item, at))
-        weight = np.exp(log_w - log_w.max())
-        result = np.empty_like(at)
-        with np.errstate(divide="ignore", under="ignore"):  # far outside it underflows to -inf, which is what it is
-            for panel, d in enumerate(item):
-                z = at[panel][:, None] / sd[d] - mean[d] / sd[d]
-                z *= z
-                z *= -0.5
-                result[panel] = np.log(np.exp(z, out=z) @ (weight / sd[d]))
-        return result
+    def _log_sum(self, log_w: np.ndarray, x: Affine, cells: np.ndarray, item: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """log sum_k p(k | t) p(x = at | k, t) for a prior of mu that is not normal, (panel, node)."""
+        mean, sd = self._normal(x, cells)
+        step = max(
+            1, 2**21 // (at.shape[1] * len(cells))
+        )  # many at once: they share what a prior's quadrature prepares
+        rows = [slice(start, start + step) for start in range(0, len(item), step)]
+        return np.concatenate([log_sum_exp(log_w + self._terms(x, mean, sd, cells, item[r], at[r])) for r in rows])
 
     def _terms(
         self, x: Affine, mean: np.ndarray, sd: np.ndarray, cells: np.ndarray, item: np.ndarray, at: np.ndarray
@@ -243,11 +257,66 @@ class Conditional:
         """log of the prior smoothed by N(m, s); the prior itself where s vanishes beside m."""
         m, s = np.broadcast_arrays(m, s)
         point = s <= 1e-12 * np.abs(m)
-        if self.prior.proper and s.max() < 0.05 * np.diff(self.prior.ppf(np.array([0.25, 0.75])))[0]:
-            smooth = _narrow_convolution(self.prior, m, s)
-        else:
-            smooth = log_convolution(self.prior, m, np.where(point, 1.0, s))
-        return np.where(point, self.prior.logpdf(m), smooth)
+        result = self.prior.logpdf(m)
+        result[~point] = log_convolution(self.prior, m[~point], s[~point])
+        return result
+
+
+def _log_mixture(
+    log_w: Float[np.ndarray, "component"],
+    mean: Float[np.ndarray, "item component"],
+    sd: Float[np.ndarray, "item component"],
+    item: Int[np.ndarray, "panel"],
+    at: Float[np.ndarray, "panel node"],
+) -> Float[np.ndarray, "panel node"]:
+    """log sum_k w_k N(at; mean_k, sd_k) sqrt(2 pi), -inf far outside: in the linear domain, where this is fastest."""
+    weight, result = np.exp(log_w - log_w.max()), np.zeros_like(at)
+    columns = max(1, CHUNK // at.shape[1])
+    rows = max(1, CHUNK // (at.shape[1] * len(log_w)))
+    for row in range(0, len(item), rows):
+        r = slice(row, row + rows)
+        for column in range(0, len(log_w), columns):
+            k = slice(column, column + columns)
+            d, x = item[r, None], np.arange(len(log_w))[k]
+            rate = np.sqrt(0.5) / sd[d, x]
+            z = at[r, :, None] - mean[d, x][:, None, :]
+            z *= rate[:, None, :]
+            z *= z
+            with np.errstate(under="ignore"):
+                np.exp(np.negative(z, out=z), out=z)
+                result[r] += (z @ (weight[k] * rate)[:, :, None])[:, :, 0]
+    with np.errstate(divide="ignore"):
+        return np.log(result) + log_w.max() + np.log(2) / 2
+
+
+def gauss_rule(
+    x: Float[np.ndarray, "node"], w: Float[np.ndarray, "row node"], count: int
+) -> tuple[Float[np.ndarray, "row count"], Float[np.ndarray, "row count"]]:
+    """Gauss's rule for each row of weights w at x: nodes and weights, `count` of them, with the same 2 count moments.
+
+    With p_k the polynomials that are orthonormal under w, x p_k = beta_k p_(k-1) + alpha_k p_k + beta_(k+1) p_(k+1): the
+    nodes are the eigenvalues of that tridiagonal matrix. Gautschi, Orthogonal Polynomials (2004), section 2.2.3 (Stieltjes'
+    procedure); Golub & Welsch, Calculation of Gauss Quadrature Rules (1969). `count` must be well below the nodes of x.
+    """
+    matrix = np.zeros((len(w), count, count))
+    total = w.sum(axis=1, keepdims=True)
+    before, p, beta = np.zeros_like(w), np.ones_like(w) / np.sqrt(total), np.zeros_like(total)
+    for k in range(count):
+        alpha = (w * p**2 * x).sum(axis=1, keepdims=True)
+        rest = (x - alpha) * p - beta * before
+        beta = np.sqrt((w * rest**2).sum(axis=1, keepdims=True))
+        before, p = p, rest / beta
+        matrix[:, k, k] = alpha[:, 0]
+        if k + 1 < count:
+            matrix[:, k, k + 1] = matrix[:, k + 1, k] = beta[:, 0]
+    nodes, vectors = np.linalg.eigh(matrix)
+    return nodes, total * vectors[:, 0, :] ** 2
+
+
+def _coarsest(grid: Grid, masses: Float[np.ndarray, "mu cell"]) -> float:
+    """The width of the widest panel of mu whose nodes matter."""
+    held = masses.sum(axis=1).reshape(-1, grid.order).sum(axis=1)
+    return float(np.diff(grid.edges)[held > 1e-8].max())
 
 
 def log_sum_exp(x: Float[np.ndarray, "*shape n"]) -> Float[np.ndarray, "*shape"]:
@@ -258,10 +327,29 @@ def log_sum_exp(x: Float[np.ndarray, "*shape n"]) -> Float[np.ndarray, "*shape"]
         return np.asarray(shift + np.log(np.exp(x - shift[..., None]).sum(axis=-1)))
 
 
-def _narrow_convolution(prior: Prior, m: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """log E[p(x)], x ~ N(m, s), by Gauss-Hermite: for s far below the width of a smooth prior, at a hundredth the cost."""
-    z, weight = np.polynomial.hermite_e.hermegauss(20)
-    return log_sum_exp(prior.logpdf(m[..., None] + s[..., None] * z) + np.log(weight / weight.sum()))
+@lru_cache(maxsize=8)
+def normal_edges(tol: float, order: int) -> Float[np.ndarray, "edge"]:
+    """Edges of the fewest panels that resolve a standard normal density, out to REACH on both sides."""
+    grid, _ = fewest(lambda z: -(z**2) / 2, np.linspace(-REACH, REACH, 7), tol / 4, order)
+    return np.concatenate([[-REACH], grid.edges[1:-1], [REACH]])
+
+
+def _first_edges(
+    mean: Float[np.ndarray, "item cell"],
+    sd: Float[np.ndarray, "item cell"],
+    log_w: Float[np.ndarray, "cell"],
+    normal: Float[np.ndarray, "edge"],
+) -> list[Float[np.ndarray, "_edge"]]:
+    """First panels for mixtures of normals: those of one normal where all components together reach little further."""
+    weight = np.exp(log_w - log_w.max())
+    weight /= weight.sum()
+    centre = mean @ weight
+    spread = np.sqrt(((mean - centre[:, None]) ** 2 + sd**2) @ weight)
+    low, high = (mean - REACH * sd).min(axis=1), (mean + REACH * sd).max(axis=1)
+    single = high - low < 3 * REACH * np.minimum(spread, 1.1 * sd.min(axis=1))
+    edges = centre[:, None] + spread[:, None] * normal
+    edges[:, 0], edges[:, -1] = np.minimum(low, edges[:, 0]), np.maximum(high, edges[:, -1])
+    return [edges[d] if single[d] else mixture_edges(mean[d], sd[d], log_w) for d in range(len(edges))]
 
 
 def mixture_edges(
@@ -269,7 +357,7 @@ def mixture_edges(
 ) -> Float[np.ndarray, "edge"]:
     """First panels for a mixture of normals: about its heaviest component, in growing steps of its narrowest sd."""
     weighty = log_w > log_w.max() - 25.0
-    centre, step = float(mean[np.argmax(log_w)]), 2.5 * float(sd[weighty].min())
+    centre, step = float(mean[np.argmax(log_w)]), 2.0 * float(sd[weighty].min())
     low, high = float((mean - REACH * sd).min()), float((mean + REACH * sd).max())
     step = max(step, (high - low) * 1e-12)
     return graded(centre, step, low, high)

@@ -8,7 +8,7 @@ in closed form where there is one, else by Gauss-Legendre panels that resolve th
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.special import erfcx, log_ndtr, logsumexp, voigt_profile
 
 from gridbayes._types import Floats, Numbers
@@ -101,7 +101,7 @@ def _log_student_t(df: float, m: Points, s: Points) -> Points:
 
 
 def _log_sum(x: Float[np.ndarray, "point node"]) -> Points:
-    top = x.max(axis=1, keepdims=True)
+    top = np.maximum(x.max(axis=1, keepdims=True), -np.finfo(float).max)
     return top[:, 0] + np.log(np.exp(x - top).sum(axis=1))
 
 
@@ -137,8 +137,10 @@ def _log_normal_mass(low: float, high: float, m: Points, s: Points) -> Points:
 # --- quadrature -----------------------------------------------------------------------------------
 
 REACH = 40.0  # standard deviations: e^(-40^2 / 2) is below the smallest double
-AROUND = np.linspace(-REACH, REACH, 33)  # edges about m, in s
-UPON = np.concatenate([-(4.0 ** -np.arange(8)), [0.0], 4.0 ** -np.arange(8)])  # and about m's nearest point of support
+AROUND = 2.5  # between edges about m, in s
+UPON = np.concatenate(
+    [-(4.0 ** -np.arange(8)), [0.0], 4.0 ** -np.arange(8)]
+)  # edges about m's nearest point of support
 LEVELS = np.array([1e-13, 1e-10, 1e-7, 1e-5, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5])
 LEVELS = np.concatenate([LEVELS, 1 - LEVELS])
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)
@@ -146,44 +148,85 @@ NODES, WEIGHTS = (NODES + 1) / 2, WEIGHTS / 2  # on [0, 1]
 
 
 def _by_quadrature(prior: Prior, m: Points, s: Points) -> Points:
-    """A chunk of points at a time: at most 2^21 nodes at once."""
-    edges = _resolved(prior, _first_edges(prior, m, s))
-    chunk = max(1, 2**21 // (NODES.size * (edges.size + AROUND.size + UPON.size)))
-    parts = [_on_panels(prior, edges, m[i : i + chunk], s[i : i + chunk]) for i in range(0, m.size, chunk)]
-    return np.concatenate([np.empty(0), *parts])
+    """Narrow normals by Gauss-Hermite; the others, those that are near one another together, on panels."""
+    edges, reach = _resolved(prior, _first_edges(prior, m, s)), prior.ppf([1e-13, 0.5, 1 - 1e-13])
+    result = _narrow(prior, edges, m, s)
+    left = np.flatnonzero(np.isnan(result))
+    for part in _neighbours(m[left], s[left]):
+        rows = left[part]
+        result[rows] = _on_panels(prior, edges, reach, m[rows], s[rows])
+    return result
 
 
-def _on_panels(prior: Prior, edges: Float[np.ndarray, " edge"], m: Points, s: Points) -> Points:
-    """One chunk. Nodes are a + t, offsets t from an anchor a, so that z keeps its digits near m."""
-    a = _anchor(prior, m, s)
-    t = _panels_of_product(prior, edges, m, s, a)
-    left, width = t[:, :-1, None], np.diff(t)[:, :, None]
-    t = left + width * NODES
-    a, z = a[:, None, None], (t - (m - a)[:, None, None]) / s[:, None, None]
-    log_f = _off_poles(prior, a + t) - 0.5 * z * z
-    return logsumexp(log_f, b=width * WEIGHTS, axis=(1, 2)) - np.log(s) - 0.5 * math.log(2 * math.pi)
+def _narrow(prior: Prior, edges: Float[np.ndarray, " edge"], m: Points, s: Points) -> Points:
+    """By Gauss-Hermite where every panel of the prior about m is wider than s and two orders agree to 1e-12; else nan."""
+    first, last = (np.searchsorted(edges, m + side * 9 * s) for side in (-1, 1))
+    inside = np.flatnonzero((first > 0) & (last < len(edges)))
+    spans = np.stack([first[inside] - 1, last[inside]], axis=1).ravel()  # panels first - 1 to last - 1 meet the window
+    narrowest = np.minimum.reduceat(np.append(np.diff(edges), np.inf), spans)[::2] if len(inside) else np.empty(0)
+    narrow = inside[s[inside] < narrowest]
+    result = np.full(m.shape, np.nan)
+    for rows in np.array_split(narrow, 1 + len(narrow) // 2**11):
+        low, high = (_by_hermite(prior, m[rows], s[rows], count) for count in (18, 30))
+        result[rows] = np.where(np.abs(high - low) < 1e-12, high, np.nan)
+    return result
 
 
-def _anchor(prior: Prior, m: Points, s: Points) -> Points:
-    """Where offsets are counted from: an end or the median of the prior if m's window holds it, else m."""
-    a = m
-    for feature in (float(prior.ppf(0.5)), *reversed(prior.support)):
-        a = np.where(np.abs(m - feature) <= REACH * s, feature, a)
-    return a
+def _by_hermite(prior: Prior, m: Points, s: Points, count: int) -> Points:
+    z, weight = np.polynomial.hermite_e.hermegauss(count)
+    return _log_sum(_off_poles(prior, m[:, None] + s[:, None] * z) + np.log(weight / weight.sum()))
+
+
+def _neighbours(m: Points, s: Points) -> list[Int[np.ndarray, " row"]]:
+    """Indices of points whose s agree to a fifth and whose m lie within 8 s; at most 256 at a time."""
+    width = np.floor(4 * np.log2(s))
+    place = np.floor(m / (8 * 2.0 ** (width / 4)))
+    order = np.lexsort([place, width])
+    new = (np.diff(width[order]) != 0) | (np.diff(place[order]) != 0)
+    runs = np.split(order, np.flatnonzero(new) + 1)
+    return [run[start : start + 256] for run in runs for start in range(0, len(run), 256)]
+
+
+def _on_panels(prior: Prior, edges: Float[np.ndarray, " edge"], reach: Floats, m: Points, s: Points) -> Points:
+    """Neighbours together. Nodes are a + t, offsets t from an anchor a, so that z keeps its digits near m.
+
+    Panels that hold less than e^-45 of the integral of every point are left out: a panel holds no more than its highest
+    prior times its highest normal, and the integral no less than the middle node of any panel says.
+    """
+    a = _anchor(prior, float(reach[1]), m, s)
+    t = _panels_of_product(prior, edges, reach, m, s, a)
+    left, width = t[:-1, None], np.diff(t)[:, None]
+    log_p = _off_poles(prior, a + left + width * NODES) + np.log(width * WEIGHTS)  # (panel, node)
+    distance = np.maximum(left - (m - a), (m - a) - t[1:, None]) / s  # (panel, point), negative inside
+    highest = log_p.max(axis=1)[:, None] + math.log(NODES.size) - np.maximum(distance, 0) ** 2 / 2
+    middle = NODES.size // 2
+    least = log_p[:, middle, None] - ((left + width * NODES[middle] - (m - a)) / s) ** 2 / 2
+    kept = (highest >= least.max(axis=0) - 45).any(axis=1)
+    t, log_p = (left + width * NODES)[kept].ravel(), log_p[kept].ravel()
+    z = (t - (m - a)[:, None]) / s[:, None]
+    return _log_sum(log_p - z**2 / 2) - np.log(s) - 0.5 * math.log(2 * math.pi)
+
+
+def _anchor(prior: Prior, median: float, m: Points, s: Points) -> float:
+    """Where offsets are counted from: an end or the median of the prior if a point's window holds it, else near m."""
+    for feature in (*prior.support, median):
+        if np.any(np.abs(m - feature) <= REACH * s):
+            return float(feature)
+    return float(np.clip(m[0], *prior.support))
 
 
 def _panels_of_product(
-    prior: Prior, edges: Float[np.ndarray, " edge"], m: Points, s: Points, a: Points
-) -> Float[np.ndarray, "point offset"]:
-    """Edges as offsets from `a`: the prior's, the normal's around m and upon the end of the support."""
+    prior: Prior, edges: Float[np.ndarray, " edge"], reach: Floats, m: Points, s: Points, a: float
+) -> Float[np.ndarray, " offset"]:
+    """Edges as offsets from `a`: the prior's, the normals' around all m and upon the points of support nearest to them."""
     low, high = prior.support
-    nearest = np.clip(m, low, high) - a
-    around = (m - a)[:, None] + s[:, None] * AROUND
-    upon = nearest[:, None] + s[:, None] * UPON
-    t = np.sort(np.concatenate([edges - a[:, None], around, upon], axis=1), axis=1)
-    first, last = prior.ppf([1e-13, 1 - 1e-13])  # a narrow prior far from m holds all of the product
-    window = np.minimum(first - a, nearest - REACH * s), np.maximum(last - a, nearest + REACH * s)
-    return np.clip(t, np.maximum(low - a, window[0])[:, None], np.minimum(high - a, window[1])[:, None])
+    nearest = np.clip([m.min(), m.max()], low, high) - a
+    widest = REACH * s.max()
+    around = np.arange(m.min() - a - widest, m.max() - a + widest, AROUND * s.min())
+    upon = (nearest[:, None] + s.min() * UPON).ravel()
+    first = max(low - a, min(reach[0] - a, nearest[0] - widest))  # a narrow prior far from m holds all of the product
+    last = min(high - a, max(reach[2] - a, nearest[1] + widest))
+    return np.unique(np.clip(np.concatenate([edges - a, around, upon]), first, last))
 
 
 def _first_edges(prior: Prior, m: Points, s: Points) -> Float[np.ndarray, " edge"]:

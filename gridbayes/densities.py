@@ -4,7 +4,8 @@ They take numbers or arrays, which broadcast, and return float arrays: JAX's whe
 
 Sources: Johnson, Kotz & Balakrishnan, *Continuous Univariate Distributions* (vol. 1, 1994; vol. 2, 1995),
 cited as JKB with the chapter; for the half-t family Gelman (2006), "Prior distributions for variance
-parameters in hierarchical models", Bayesian Analysis 1(3):515-534.
+parameters in hierarchical models", Bayesian Analysis 1(3):515-534; for uniform shrinkage Daniels (1999), "A prior
+for the variance in hierarchical models", Canadian Journal of Statistics 27(3):567-578.
 """
 
 import functools
@@ -150,6 +151,22 @@ def log_normal_lpdf(x: Values, loc: Values, scale: Values) -> Values:
     outside = (x <= 0) | (x == math.inf)
     log_x = xp.log(xp.where(outside, 1.0, x))
     return xp.where(outside, -math.inf, normal_lpdf(log_x, loc, scale) - log_x)
+
+
+@_density
+def uniform_shrinkage_lpdf(x: Values, scale: Values) -> Values:
+    """log of 2 scale^2 x / (scale^2 + x^2)^2 on x > 0: scale^2 / (scale^2 + x^2) is uniform on [0, 1] (Daniels 1999).
+
+    `scale` is the median.
+
+    >>> round(float(uniform_shrinkage_lpdf(2.0, 2.0)), 6) == round(-math.log(4), 6)
+    True
+    """
+    xp = _numpy(x)
+    outside = (x <= 0) | (x == math.inf)
+    x = xp.where(outside, 1.0, x)
+    log_p = math.log(2) + xp.log(x) - 2 * xp.log(scale) - 2 * _log1p_square(x / scale)
+    return xp.where(outside, -math.inf, log_p)
 
 
 @_density

@@ -41,7 +41,7 @@ from gridbayes.tables import (
     unique_labels,
 )
 
-__all__ = ["Observations", "observe"]
+__all__ = ["Observations", "observe", "observe_with"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,8 +162,13 @@ def observe(
     >>> observe(table, value="minutes", group="department").count.tolist()
     [2, 1]
     """
+    return observe_with("sigma", data, sigma, value, group, groups)
+
+
+def observe_with(argument: str, data: Any, numbers: Any, value: Hashable, group: Any, groups: Any) -> Observations:
+    """The same where another positive number than sigma is known of each row: `argument` names it in errors."""
     if isinstance(data, Observations):
-        if any(other is not None for other in (sigma, value, group, groups)):
+        if any(other is not None for other in (numbers, value, group, groups)):
             raise TypeError("data is Observations already: leave out sigma, value, group and groups.")
         return data
     table = open_table(data)
@@ -171,12 +176,13 @@ def observe(
     if value is not None:
         if table is None:
             raise TypeError(f"value names a column, so data must be a table; it is a {kind}. Drop value=.")
-        return _checked(_read_table(table, data, value, group, groups), sigma, table)
+        rows = _read_table(table, data, value, group, groups)
+        return _checked(rows._replace(argument=argument), numbers, table)
     is_dict = isinstance(data, Mapping) and not hasattr(data, "variables")  # an xarray Dataset is a Mapping
     if table is not None and not is_dict:
         message = f'value must name a column, since data is a table ({kind}). Pass value="...".'
         raise ValueError(f"{message} {known('Columns', table.names)}")
-    return _checked(_read_numbers(data, group, groups), sigma, None)
+    return _checked(_read_numbers(data, group, groups)._replace(argument=argument), numbers, None)
 
 
 # --- from rows to Observations ------------------------------------------------------------------
@@ -192,6 +198,7 @@ class _Rows(NamedTuple):
     name: str = "value"
     long: bool = False  # rows are listed with their labels, so that sigma may be listed by row
     index: Cells | None = None  # pandas' or xarray's own labels of what was passed
+    argument: str = "sigma"  # the argument that says what is known of each row
 
 
 def _checked(rows: _Rows, sigma: Any, table: Table | None) -> Observations:
@@ -346,11 +353,11 @@ def _is_default(index: Cells) -> bool:
     return index.dtype.kind in "iu" and np.array_equal(index, np.arange(len(index)))
 
 
-# --- known standard errors ----------------------------------------------------------------------
+# --- what is known of each row ---------------------------------------------------------------------
 
 
 def _known_errors(sigma: Any, rows: _Rows, present: Bool[np.ndarray, " row"], table: Table | None) -> PerRow:
-    """sigma_r of every row, checked where a value is present."""
+    """sigma_r of every row (or its trials or exposure), checked where a value is present."""
     errors, place = _errors_by_row(sigma, rows, table)
     bad = present & ~((errors > 0) & np.isfinite(errors))
     if not bad.any():
@@ -360,23 +367,24 @@ def _known_errors(sigma: Any, rows: _Rows, present: Bool[np.ndarray, " row"], ta
         rule, found = "known wherever a value is", "missing"
     else:
         rule, found = "positive" if errors[row] <= 0 else "finite", errors[row]
-    raise ValueError(f"sigma must be {rule}; {place(row)} is {found}. Pass standard errors.")
+    remedy = "standard errors" if rows.argument == "sigma" else "positive numbers"
+    raise ValueError(f"{rows.argument} must be {rule}; {place(row)} is {found}. Pass {remedy}.")
 
 
 def _errors_by_row(sigma: Any, rows: _Rows, table: Table | None) -> tuple[PerRow, Place]:
     if isinstance(sigma, str) and table is not None:
         return _errors_in_column(sigma, rows, table)
     if isinstance(sigma, Mapping):
-        labels = unique_labels("sigma", sigma.keys())
+        labels = unique_labels(rows.argument, sigma.keys())
         return _errors_by_label(dict(zip(labels, sigma.values(), strict=True)), rows)
     cells = cells_of(sigma)
     if cells.ndim == 0:
-        return _one_error(sigma, rows), lambda row: "sigma"
+        return _one_error(sigma, rows), lambda row: rows.argument
     own = _labels_to_match(sigma, rows)
     if own is not None:
         return _errors_by_label(dict(zip(own, cells, strict=True)), rows)
     if rows.long and cells.shape == rows.values.shape and not is_nested(cells):
-        return numbers_of(cells, _row_of("sigma")), _row_of("sigma")
+        return numbers_of(cells, _row_of(rows.argument)), _row_of(rows.argument)
     return _errors_by_group(cells, rows)
 
 
@@ -384,31 +392,31 @@ def _one_error(sigma: Any, rows: _Rows) -> PerRow:
     number = np.asarray(sigma)[()]
     if not is_number(type(number)):
         hint = ", and data is not a table" if isinstance(sigma, str) else f" ({type(sigma).__name__})"
-        raise TypeError(f"sigma must be a number, a dict, a list or an array; it is {sigma!r:.60}{hint}.")
+        raise TypeError(f"{rows.argument} must be a number, a dict, a list or an array; it is {sigma!r:.60}{hint}.")
     return np.full(len(rows.values), float(number))
 
 
 def _errors_in_column(sigma: str, rows: _Rows, table: Table) -> tuple[PerRow, Place]:
-    cells, place = table.column("sigma", sigma), _row_of(f"column {quoted(sigma)}")
+    cells, place = table.column(rows.argument, sigma), _row_of(f"column {quoted(sigma)}")
     if len(cells) != len(rows.values):
-        raise ValueError(f"sigma must have one entry a row; it has {len(cells)} for {len(rows.values)} rows.")
+        raise ValueError(f"{rows.argument} must have one entry a row; it has {len(cells)} for {len(rows.values)} rows.")
     return numbers_of(cells, place), place
 
 
 def _errors_by_label(entries: Mapping[Label, Any], rows: _Rows) -> tuple[PerRow, Place]:
-    _check_known("sigma", entries, rows.groups)
-    return _spread(ragged("sigma", rows.groups, [entries.get(label, math.nan) for label in rows.groups]), rows)
+    _check_known(rows.argument, entries, rows.groups)
+    return _spread(ragged(rows.argument, rows.groups, [entries.get(label, math.nan) for label in rows.groups]), rows)
 
 
 def _errors_by_group(cells: Cells, rows: _Rows) -> tuple[PerRow, Place]:
     if cells.ndim > 2:
-        raise ValueError(f"sigma must have the axes of the data; its shape is {cells.shape}.")
+        raise ValueError(f"{rows.argument} must have the axes of the data; its shape is {cells.shape}.")
     if len(cells) != len(rows.groups):
         lengths = f"{len(rows.values)} rows or " * rows.long + f"{len(rows.groups)} groups"
         raise ValueError(
-            f"sigma must have one entry a {'row or ' * rows.long}group; it has {len(cells)} for {lengths}."
+            f"{rows.argument} must have one entry a {'row or ' * rows.long}group; it has {len(cells)} for {lengths}."
         )
-    return _spread(ragged("sigma", rows.groups, cells), rows)
+    return _spread(ragged(rows.argument, rows.groups, cells), rows)
 
 
 def _spread(found: Ragged, rows: _Rows) -> tuple[PerRow, Place]:
@@ -419,8 +427,8 @@ def _spread(found: Ragged, rows: _Rows) -> tuple[PerRow, Place]:
     if wrong.any():
         code = int(wrong.argmax())
         raise ValueError(
-            "sigma must have one entry a group or the shape of the data; "
-            f"sigma[{quoted(rows.groups[code])}] has {found.sizes[code]} entries for {sizes[code]} values."
+            f"{rows.argument} must have one entry a group or the shape of the data; "
+            f"{rows.argument}[{quoted(rows.groups[code])}] has {found.sizes[code]} entries for {sizes[code]} values."
         )
     cell = found.starts[rows.codes] + np.where(found.bare[rows.codes], 0, _rank(rows.codes))
     errors = np.full(len(rows.values), np.nan)
@@ -446,4 +454,4 @@ def _labels_to_match(sigma: Any, rows: _Rows) -> list[Any] | None:
         return labels
     if rows.index is None:
         return None
-    raise _misaligned("sigma")
+    raise _misaligned(rows.argument)

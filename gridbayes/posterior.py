@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 import numpy as np
 
-from gridbayes.accuracy import Accuracy
+from gridbayes.accuracy import PROB, Accuracy
 from gridbayes.grids import Grid
 from gridbayes.program import Program
 from gridbayes.summaries import Marginal, checked_probability
@@ -17,11 +17,9 @@ if TYPE_CHECKING:  # xarray and pandas are loaded by the first labelled result: 
     import pandas as pd
     import xarray as xr
 
-__all__ = ["Address", "FittedModel", "Posterior", "PosteriorError", "checked_masses"]
+__all__ = ["PROB", "Address", "FittedModel", "Posterior", "PosteriorError", "checked_masses"]
 
 type Address = tuple[str, int | None]  # a parameter, and the index of its group where each has its own
-
-PROB = 0.89  # the probability of an interval unless the caller names another; it stands in every column name
 
 
 class PosteriorError(ArithmeticError):
@@ -176,7 +174,11 @@ class Posterior:
 
     @cached_property
     def accuracy(self) -> Accuracy:
-        """The error of each reported quantity against the continuous model, and where it comes from."""
+        """The error of each reported quantity against the continuous model, and where it comes from.
+
+        It has a row for each mean, sd and bound of the interval that `summary()` shows, and for log evidence; other
+        quantiles are asked for: `post.accuracy.quantile(0.975)`.
+        """
         return self.model.accuracy(self)
 
     @property

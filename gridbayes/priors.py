@@ -6,15 +6,17 @@ The log densities, with their sources, are in densities.py.
 
 import difflib
 import functools
+import inspect
 import math
 import numbers
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Annotated, Any, ClassVar, get_args
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import betainccinv, betaincinv, erfinv, gammainccinv, gammaincinv, ndtri
+from scipy.special import betainccinv, betaincinv, erfinv, gammainccinv, gammaincinv, logsumexp, ndtri
 
 from gridbayes._types import Floats, Numbers
 from gridbayes.densities import LPDFS
@@ -225,6 +227,104 @@ class LogNormal(_OnHalfLine):
 
 
 @dataclass(frozen=True, repr=False)
+class FromErrors(_OnHalfLine):
+    """A prior of tau made of the standard errors s_i of the data, in their unit.
+
+    Parameters
+    ----------
+    errors : (group,) s_i, one a group, or a single one; positive. None stands for those of the data that a model is
+        fitted to, known only there: until then the prior has no density.
+    """
+
+    errors: Annotated[Iterable[float] | float | None, "standard errors, one a group"] = None
+
+    def __post_init__(self) -> None:
+        if self.errors is None:
+            return
+        several = isinstance(self.errors, Iterable) and not isinstance(self.errors, (str, Mapping))
+        (field,) = fields(self)
+        given: Iterable[Any] = self.errors if several else [self.errors]  # pyright: ignore[reportAssignmentType]
+        errors = tuple(self._checked(field, error) for error in given)
+        if not errors:
+            name = type(self).__name__
+            raise ValueError(f"{name}: errors must not be empty; errors is []. Pass standard errors, one a group.")
+        object.__setattr__(self, "errors", errors)
+
+    @property
+    def _known_errors(self) -> Float[np.ndarray, " group"]:
+        if self.errors is None:
+            raise ValueError(
+                f"{self} must have standard errors to have a density; it has none before it meets data. "
+                f"Pass {type(self).__name__}(errors) with standard errors, one a group."
+            )
+        return np.array(self.errors, float)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()" if self.errors is None else super().__repr__()
+
+
+@dataclass(frozen=True, repr=False)
+class UniformShrinkage(FromErrors):
+    """Uniform shrinkage: s0^2 / (s0^2 + tau^2) is uniform on [0, 1] (Daniels 1999); see `uniform_shrinkage_lpdf`.
+
+    s0^2 is the harmonic mean of the s_i^2 (Roever 2020, J. Stat. Softw. 93(6)), so a single error is s0 itself,
+    the median. The mean is pi / 2 s0, and there is no variance.
+
+    >>> prior = UniformShrinkage([3, 3, 5])
+    >>> prior, prior.parameters == {"scale": prior.scale}, UniformShrinkage(5), UniformShrinkage()
+    (UniformShrinkage(3.38241), True, UniformShrinkage(5), UniformShrinkage())
+    """
+
+    lpdf = "uniform_shrinkage_lpdf"
+
+    @property
+    def scale(self) -> float:
+        """s0, by the smallest error, so that no square overflows."""
+        errors = self._known_errors
+        return float(errors.min() / np.sqrt(np.mean((errors.min() / errors) ** 2)))
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        return {"scale": self.scale}
+
+    def _quantile(self, q: Floats) -> Floats:
+        return self.scale * np.sqrt(q / (1 - q))
+
+
+@dataclass(frozen=True, repr=False)
+class Jeffreys(FromErrors):
+    """Jeffreys' prior of tau, sqrt(sum_i (tau / (s_i^2 + tau^2))^2): improper, as sqrt(groups) / tau in its tail.
+
+    It is the root of the Fisher information of tau in y_i ~ N(mu, sqrt(s_i^2 + tau^2)), less the constant sqrt(2), and
+    the reference prior (Bodnar et al. 2017, Stat. Med. 36(2):378-399; Roever 2020, J. Stat. Softw. 93(6)). An
+    evidence under it is relative to its constant. A compiled program takes it as a table of its values at the nodes,
+    so `lpdf` is None and there are no parameters.
+
+    >>> Jeffreys(), Jeffreys([15, 10, 16]), Jeffreys().proper, round(float(Jeffreys(2).logpdf(2.0)), 6)
+    (Jeffreys(), Jeffreys([15, 10, 16]), False, -1.386294)
+    """
+
+    proper = False
+
+    def logpdf(self, x: Numbers) -> Floats:
+        """log p(x), float64, of the shape of `x`; -inf outside the support."""
+        x = np.asarray(x, float)
+        outside = (x <= 0) | (x == math.inf)
+        inside = np.where(outside, 1.0, x)
+        log_variance = 2 * np.log(np.hypot(self._known_errors, inside[..., None]))
+        return np.where(outside, -math.inf, np.log(inside) + np.asarray(logsumexp(-2 * log_variance, axis=-1)) / 2)
+
+    def _quantile(self, q: Floats) -> Floats:
+        raise ValueError(f"{self} must be proper to have quantiles; it is not. Pass for example HalfCauchy(5).")
+
+    def __repr__(self) -> str:
+        if self.errors is None:
+            return super().__repr__()
+        shown = list(map(_printed, self._known_errors))
+        return f"Jeffreys([{', '.join(shown if len(shown) <= 8 else [*shown[:3], '...', shown[-1]])}])"
+
+
+@dataclass(frozen=True, repr=False)
 class StudentT(Prior):
     """Student t with `df` degrees of freedom about `loc`; see `student_t_lpdf`."""
 
@@ -426,8 +526,8 @@ def as_scale_prior(value: object, argument: str) -> Prior:
 def parse_prior(text: str) -> Prior:
     """A prior written as name:parameters, as on the command line. Case, dashes and underscores are ignored.
 
-    >>> parse_prior("normal:0,5"), parse_prior("half-cauchy:5"), parse_prior("Student_T:3")
-    (Normal(0, 5), HalfCauchy(5), StudentT(3, 0, 1))
+    >>> parse_prior("normal:0,5"), parse_prior("half-cauchy:5"), parse_prior("Student_T:3"), parse_prior("jeffreys")
+    (Normal(0, 5), HalfCauchy(5), StudentT(3, 0, 1), Jeffreys())
     """
     name, _, rest = text.partition(":")
     cls = _class_named(name, text)
@@ -473,8 +573,8 @@ def _printed(value: Any) -> str:
 
 def _class_named(name: str, text: str) -> type[Prior]:
     """The class that `parse_prior` means by `name`."""
-    bases = Prior, _OnHalfLine, _OnInterval
-    known = {cls.__name__.lower(): cls for base in bases for cls in base.__subclasses__() if cls.lpdf}
+    of_bases = [cls for base in (Prior, _OnHalfLine, _OnInterval, FromErrors) for cls in base.__subclasses__()]
+    known = {cls.__name__.lower(): cls for cls in of_bases if not (inspect.isabstract(cls) or cls is Custom)}
     plain = name.strip().lower().replace("-", "").replace("_", "")
     if plain in known:
         return known[plain]

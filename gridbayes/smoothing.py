@@ -1,7 +1,11 @@
 """Smoothing a density on panels by normals of any width, from far wider than a panel to far narrower."""
 
+from itertools import product
+
+import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jax.scipy.special import logsumexp
+from jaxtyping import Array, Float, Int
 
 from gridbayes.conditional import LOG_2PI, log_sum_exp
 from gridbayes.grids import Grid, legendre_transform
@@ -10,6 +14,7 @@ __all__ = ["interpolated", "log_smoothed"]
 
 RESOLVED = 3.0  # widths of the normal that a panel may span and still be summed over its own nodes
 REACH = 8.0  # widths that hold all but 1e-15 of a normal
+TILE_POINTS, TILE_WIDTHS, TILE_NODES = 128, 16, 256  # compiled sums take tables of these shapes, and no others
 U, U_WEIGHT = np.polynomial.legendre.leggauss(32)  # integrates a normal over 2 * REACH widths to 3e-12
 
 
@@ -24,18 +29,51 @@ def log_smoothed(
     A panel that the normal is wide enough for is summed over its nodes. In a wider panel that sum would be a comb: there
     g is interpolated in log by the panel's polynomial, and integrated over the part that the normal reaches.
     """
-    weighted = log_g + grid.log_weight[:, None]
-    parts = [_one_width(grid, log_g[:, k], weighted[:, k], at, s) for k, s in enumerate(width)]
-    return np.stack(parts, axis=1) - np.log(width) - LOG_2PI / 2
+    comb = np.diff(grid.edges)[:, None] > RESOLVED * width  # (panel, width)
+    weighted = np.where(np.repeat(comb, grid.order, axis=0), -np.inf, log_g + grid.log_weight[:, None])
+    result = _summed(grid.nodes, weighted, at, width)
+    for k in np.flatnonzero(comb.any(axis=0)):
+        _add_combs(result[:, k], grid, log_g[:, k], np.flatnonzero(comb[:, k]), at, width[k])
+    return result - np.log(width) - LOG_2PI / 2
 
 
-def _one_width(grid: Grid, log_g: np.ndarray, weighted: np.ndarray, at: np.ndarray, width: float) -> np.ndarray:
-    comb = np.diff(grid.edges) > RESOLVED * width
-    summed = np.repeat(~comb, grid.order)
-    result = np.full(len(at), -np.inf)
-    if summed.any():
-        result = log_sum_exp(weighted[summed] - ((at[:, None] - grid.nodes[summed]) / width) ** 2 / 2)
-    panels = np.flatnonzero(comb)
+def _summed(nodes: np.ndarray, weighted: np.ndarray, at: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """log sum over the nodes, (point, width), in tiles of one shape."""
+    result = np.empty((len(at), len(width)))
+    more = -len(nodes) % TILE_NODES
+    nodes, weighted = np.pad(nodes, (0, more)), np.pad(weighted, ((0, more), (0, 0)), constant_values=-np.inf)
+    with jax.enable_x64(True):
+        for i, k in product(range(0, len(at), TILE_POINTS), range(0, len(width), TILE_WIDTHS)):
+            points, widths = at[i : i + TILE_POINTS], width[k : k + TILE_WIDTHS]
+            table = np.full((TILE_WIDTHS, len(nodes)), -np.inf)
+            table[: len(widths)] = weighted[:, k : k + TILE_WIDTHS].T
+            tile = _log_sum(nodes, table, np.resize(points, TILE_POINTS), np.resize(widths, TILE_WIDTHS))
+            result[i : i + TILE_POINTS, k : k + TILE_WIDTHS] = np.asarray(tile)[: len(widths), : len(points)].T
+    return result
+
+
+@jax.jit
+def _log_sum(
+    nodes: Float[Array, " node"],
+    weighted: Float[Array, "width node"],
+    at: Float[Array, " point"],
+    width: Float[Array, " width"],
+) -> Float[Array, "width point"]:
+    def of_width(one: tuple[Array, Array]) -> Array:
+        return logsumexp(one[0][:, None] - ((at - nodes[:, None]) / one[1]) ** 2 / 2, axis=0)
+
+    return jax.lax.map(of_width, (weighted, width))
+
+
+def _add_combs(
+    result: Float[np.ndarray, " point"],
+    grid: Grid,
+    log_g: np.ndarray,
+    panels: Int[np.ndarray, " comb"],
+    at: np.ndarray,
+    width: float,
+) -> None:
+    """Add to `result` the integrals over panels that are too wide to be summed over their nodes."""
     low = np.maximum(grid.edges[panels], at[:, None] - REACH * width)
     high = np.minimum(grid.edges[panels + 1], at[:, None] + REACH * width)
     point, which = np.nonzero(high > low)
@@ -43,7 +81,6 @@ def _one_width(grid: Grid, log_g: np.ndarray, weighted: np.ndarray, at: np.ndarr
     x = middle + half * U
     terms = interpolated(grid, log_g, x, panels[which]) - ((x - at[point, None]) / width) ** 2 / 2
     np.logaddexp.at(result, point, log_sum_exp(terms + np.log(U_WEIGHT * half)))
-    return result
 
 
 def interpolated(

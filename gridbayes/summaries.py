@@ -84,8 +84,14 @@ class Marginal:
     def _falls_faster_than(self, power: float) -> bool:
         """Whether the density falls faster than |x - median|**-power at both ends: exactly, where the powers are known."""
         if self.tails is not None:
-            return min(self.tails) > power + 1e-9
+            return bool(min(self.tails) > power + 1e-9)
         return all(tail.power > power + 1e-3 for tail in self._tails)
+
+    @property
+    def extended(self) -> tuple[bool, bool]:
+        """Whether mean and variance hold what a power law leaves beyond the last panels, at the lower and the upper end."""
+        sides = {tail.side for tail in self._tails}
+        return -1 in sides, 1 in sides
 
     @cached_property
     def _inside(self) -> np.ndarray:

@@ -57,6 +57,14 @@ def names(folder):
 # Results
 
 
+@pytest.mark.parametrize(("text", "tau"), [("jeffreys", gb.Jeffreys()), ("uniform-shrinkage", gb.UniformShrinkage())])
+def test_priors_of_tau_made_of_the_standard_errors(run, text, tau):
+    schools = eight_schools()
+    post = gb.partial_pooling(schools.values, sigma=schools.errors, mu=gb.Normal(0, 10), tau=tau)
+    out = run("schools.csv", *EFFECT, "--group", "school", "--mu", "normal:0,10", "--tau", text)
+    assert out == f"{post.summary()}\n"
+
+
 def test_the_table_is_the_summary(run):
     out = run("late.csv", "--value", "minutes", "--group", "department", "--sigma", "15", *PRIORS)
     late = punctuality(ragged=True)

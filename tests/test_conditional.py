@@ -6,7 +6,8 @@ import pytest
 import scipy.stats as st
 from scipy.integrate import quad
 
-from gridbayes.conditional import Affine, Conditional, graded, log_sum_exp, mixture_edges
+from gridbayes.conditional import Affine, Conditional, gauss_rule, graded, log_sum_exp, mixture_edges, normal_edges
+from gridbayes.grids import adapt
 from gridbayes.likelihoods import NormalFactors, known_sigma
 from gridbayes.observations import observe
 from gridbayes.priors import Flat, Laplace, Normal, StudentT
@@ -147,6 +148,36 @@ def test_edges_reach_every_component_and_resolve_the_heaviest():
     assert edges[0] <= 0 - 9 * 0.01 and edges[-1] >= 100 + 9 * 5
     assert np.diff(edges).min() <= 0.03
     assert (np.diff(graded(0.0, 1.0, -50, 50)) > 0).all()
+
+
+def test_panels_of_a_normal_need_no_halving():
+    edges = normal_edges(1e-9, 16)
+    ((grid, _),) = adapt(lambda _, z: -(z**2) / 2, [edges])
+    assert len(grid) == 16 * (len(edges) - 1) and 7 <= len(edges) <= 10
+
+
+@pytest.mark.parametrize("prior", [Laplace(2, 1.5), StudentT(3, 0, 2)], ids=repr)
+def test_nodes_of_mu_say_the_same_as_the_prior_smoothed(prior):
+    """Two ways to sum out a mu whose prior is not normal: over its nodes, and in closed form."""
+    model = conditional(prior, np.array([0.2, 1.0, 4.0, 30.0]))
+    log_w, cells = np.log([0.1, 0.3, 0.4, 0.2]), np.arange(4)
+    mu, _ = model.own_marginal(log_w, 1e-9, 16)
+    log_p = prior.logpdf(mu.nodes)[:, None] + model.log_likelihood(mu.nodes[:, None]) + mu.log_weight[:, None]
+    masses = np.exp(log_p - log_sum_exp(log_p.T) + log_w)
+    by_nodes = model.marginals(log_w, model.theta(), cells, 1e-9, 16, (mu, masses))
+    for (grid, log_p), (other, expected) in zip(
+        by_nodes, model.marginals(log_w, model.theta(), cells, 1e-9, 16), strict=True
+    ):
+        np.testing.assert_array_equal(grid.edges, other.edges)
+        np.testing.assert_allclose(np.exp(log_p), np.exp(expected), atol=1e-11 * np.exp(expected).max())
+
+
+def test_gauss_rule_has_the_moments_of_the_weights():
+    x, w = np.linspace(-1, 2, 80), np.random.default_rng(1).uniform(0.5, 1, (3, 80))
+    nodes, weights = gauss_rule(x, w, 6)
+    for degree in range(12):
+        np.testing.assert_allclose((weights * nodes**degree).sum(axis=1), w @ x**degree, rtol=1e-12, atol=1e-12)
+    assert (weights > 0).all() and (nodes > -1).all() and (nodes < 2).all()
 
 
 def test_affine_numbers_have_an_item_and_a_cell_axis():

@@ -8,6 +8,7 @@ from gridbayes.grids import (
     Grid,
     adapt,
     as_grid,
+    fewest,
     gauss_legendre,
     geomspace,
     in_panels,
@@ -15,7 +16,17 @@ from gridbayes.grids import (
     linspace,
     trapezoid,
 )
-from gridbayes.priors import Gamma, HalfCauchy, Normal, StudentT
+from gridbayes.priors import Gamma, HalfCauchy, HalfNormal, Laplace, Normal, StudentT
+from gridbayes.summaries import Marginal
+
+FROM_ZERO = np.append(0.0, 4.0 ** np.arange(-4, 4))
+
+
+def graded_to(reach: float) -> np.ndarray:
+    """Edges from -reach to reach, in constant ratio from 1 on both sides."""
+    outer = np.geomspace(1, reach, 8)
+    return np.concatenate([-outer[::-1], [0.0], outer])
+
 
 # --- rules --------------------------------------------------------------------------------------------------
 
@@ -223,3 +234,35 @@ def test_a_density_that_is_zero_everywhere_is_an_error():
 def test_a_peak_on_an_edge_is_found_from_both_sides():
     ((grid, log_p),) = adapt(lambda _, x: Normal(4, 0.001).logpdf(x), [np.array([1.0, 4.0, 16.0])])
     assert np.exp(log_p + grid.log_weight).sum() == pytest.approx(1, rel=1e-9)
+
+
+# --- fewer panels ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prior", "edges"),
+    [(Normal(3, 2), np.linspace(-15, 21, 7)), (Gamma(3, 2), FROM_ZERO), (StudentT(9), graded_to(1e4))],
+    ids=["normal", "gamma", "student"],
+)
+def test_fewest_takes_fewer_panels_to_the_same_tolerance(prior, edges):
+    ((halved, _),) = adapt(lambda _, x: prior.logpdf(x), [edges])
+    grid, log_p = fewest(prior.logpdf, edges)
+    assert len(grid) <= 0.85 * len(halved)
+    masses = np.exp(log_p + grid.log_weight)
+    assert masses.sum() == pytest.approx(1, abs=1e-12)
+    at = np.linspace(*grid.edges[[0, -1]], 2001)
+    density = Marginal(grid, masses).density(at)
+    np.testing.assert_allclose(density, np.exp(prior.logpdf(at)), atol=3e-9 * density.max())
+
+
+def test_fewest_keeps_an_edge_at_a_kink():
+    grid, _ = fewest(Laplace(0, 1).logpdf, np.array([-40.0, -1, 0, 1, 40]))
+    assert 0.0 in grid.edges and len(grid) < 20 * 16
+
+
+def test_fewest_tells_small_values_of_a_scale_apart():
+    edges = np.append(0.0, 4.0 ** np.arange(-5, 4))
+    grid, _ = fewest(HalfNormal(1).logpdf, edges, ratio=4)
+    free, _ = fewest(HalfNormal(1).logpdf, edges)
+    assert grid.edges[1] <= edges[1] and (grid.edges[2:] <= 4.0001 * grid.edges[1:-1]).all()
+    assert free.edges[1] > 0.5

@@ -309,8 +309,8 @@ def test_the_price_of_the_classic_grids_is_said_in_one_line():
 def test_accuracy_has_a_row_a_quantity(post):
     frame = post.accuracy.to_pandas()
     assert list(frame.columns) == ["quantity", "statistic", "size", "source"]
-    assert len(frame) == 2 * 5 + 1 and (frame["size"] > 0).all()
-    assert set(frame.statistic) == {"mean", "sd", "value"}
+    assert len(frame) == 4 * 5 + 1 and (frame["size"] > 0).all()
+    assert set(frame.statistic) == {"mean", "sd", "eti89_lb", "eti89_ub", "value"}
     assert post.accuracy is post.accuracy  # computed once
     np.testing.assert_array_equal(post.summary()["error"], list(post.accuracy.of_means.values()))
 

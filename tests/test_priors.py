@@ -18,12 +18,14 @@ from gridbayes.priors import (
     HalfNormal,
     HalfStudentT,
     InverseGamma,
+    Jeffreys,
     Laplace,
     LogNormal,
     Normal,
     Prior,
     StudentT,
     Uniform,
+    UniformShrinkage,
     as_prior,
     as_scale_prior,
     parse_prior,
@@ -117,6 +119,12 @@ def test_an_improper_prior_has_no_quantiles():
         (Uniform(-0.5, 1e6), "Uniform(-0.5, 1e+06)"),
         (Flat(), "Flat()"),
         (Flat(0), "Flat(0, inf)"),
+        (Jeffreys(), "Jeffreys()"),
+        (Jeffreys(7), "Jeffreys([7])"),
+        (Jeffreys(np.arange(1, 9)), "Jeffreys([1, 2, 3, 4, 5, 6, 7, 8])"),
+        (Jeffreys(np.arange(1, 10)), "Jeffreys([1, 2, 3, ..., 9])"),
+        (UniformShrinkage(), "UniformShrinkage()"),
+        (UniformShrinkage([1, 1]), "UniformShrinkage(1)"),
         (Custom(st.gamma(2, scale=3)), "gamma(2, scale=3)"),
         (Custom(st.norm(0.0, 5)), "norm(0, 5)"),
         (Custom(Bare(st.norm())), "Bare()"),
@@ -187,6 +195,11 @@ def test_prior_is_abstract():
             ValueError,
             "Flat: low must be finite; low is nan. Pass the lower end or -math.inf",
         ),
+        (lambda: Jeffreys([]), ValueError, r"Jeffreys: errors must not be empty; errors is \[\]. Pass standard errors"),
+        (lambda: Jeffreys([3, -1]), ValueError, "Jeffreys: errors must be positive; errors is -1.0. Pass standard err"),
+        (lambda: Jeffreys("15"), TypeError, "Jeffreys: errors must be a number; errors is '15'. Pass standard errors"),
+        (lambda: UniformShrinkage({"A": 15}), TypeError, "errors must be a number; errors is {'A': 15}. Pass"),
+        (lambda: UniformShrinkage(math.inf), ValueError, "UniformShrinkage: errors must be finite; errors is inf"),
         (
             lambda: Custom(5),
             TypeError,
@@ -202,6 +215,48 @@ def test_prior_is_abstract():
 def test_construction_teaches(build, error, message):
     with pytest.raises(error, match=message):
         build()
+
+
+# Made of standard errors
+
+
+@pytest.mark.parametrize("build", [Jeffreys, UniformShrinkage])
+def test_priors_of_errors_have_no_density_before_they_have_errors(build):
+    name = build.__name__
+    assert build() == build(None) and build().support == (0.0, math.inf)
+    with pytest.raises(
+        ValueError, match=rf"{name}\(\) must have standard errors .* Pass {name}\(errors\) with standard"
+    ):
+        build().logpdf(1.0)
+
+
+def test_uniform_shrinkage_is_uniform_with_the_harmonic_mean_of_the_variances():
+    errors = np.array([15.0, 10, 16, 11, 9, 11, 10, 18])
+    prior = UniformShrinkage(errors)
+    close(prior.scale**2, st.hmean(errors**2), 1e-14)
+    q = np.linspace(0.1, 0.9, 9)
+    close(prior.scale**2 / (prior.scale**2 + prior.ppf(q) ** 2), 1 - q, 1e-14)
+    close(UniformShrinkage([1e-200, 2e-200]).scale, math.sqrt(1.6) * 1e-200, 1e-14)
+
+
+def test_jeffreys_is_the_root_of_the_fisher_information_of_tau():
+    """E[(d log N(y; mu, sqrt(s^2 + tau^2)) / d tau)^2] = 2 (tau / (s^2 + tau^2))^2, by quadrature over y."""
+    errors = np.array([15.0, 10, 3])
+    z, weight = np.polynomial.hermite_e.hermegauss(20)
+    for tau in (0.3, 4.0, 50.0):
+        sd = np.hypot(errors, tau)
+        score = (z**2 - 1)[:, None] * tau / sd**2
+        information = np.sum(weight / weight.sum() @ score**2)
+        close(float(Jeffreys(errors).logpdf(tau)), 0.5 * math.log(information / 2), 1e-13)
+
+
+def test_jeffreys_at_the_extremes():
+    prior = Jeffreys([2.0, 3.0])
+    assert np.all(prior.logpdf([0.0, -1.0, math.inf, -math.inf]) == -math.inf) and np.isnan(prior.logpdf(math.nan))
+    close(prior.logpdf(1e-300), math.log(1e-300) + math.log(1 / 16 + 1 / 81) / 2, 1e-14)
+    close(prior.logpdf(1e300), math.log(2) / 2 - math.log(1e300), 1e-14)
+    with pytest.raises(ValueError, match=r"Jeffreys\(\[2, 3\]\) must be proper to have quantiles; it is not. Pass for"):
+        prior.ppf(0.5)
 
 
 # Custom
@@ -299,6 +354,9 @@ def test_a_scale_prior_may_not_reach_below_zero(value):
         ("HALF-student-T:3,5", HalfStudentT(3, 5)),
         ("cauchy:0,5", Cauchy(0, 5)),
         ("laplace:0,1", Laplace(0, 1)),
+        ("jeffreys", Jeffreys()),
+        ("uniform-shrinkage", UniformShrinkage()),
+        ("uniformshrinkage:5", UniformShrinkage(5)),
         ("flat", Flat()),
         ("flat:0", Flat(0)),
     ],

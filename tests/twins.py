@@ -19,6 +19,7 @@ from gridbayes.priors import (
     Normal,
     StudentT,
     Uniform,
+    UniformShrinkage,
 )
 
 TWINS = [
@@ -33,6 +34,7 @@ TWINS = [
     (Gamma(0.4, 3), st.gamma(0.4, scale=1 / 3)),
     (InverseGamma(2, 3), st.invgamma(2, scale=3)),
     (LogNormal(1, 0.7), st.lognorm(0.7, scale=math.e)),
+    (UniformShrinkage(5), st.burr12(2, 1, scale=5)),
     (StudentT(3, 1, 2), st.t(3, 1, 2)),
     (StudentT(0.7), st.t(0.7)),
     (StudentT(60.5, 1, 2), st.t(60.5, 1, 2)),

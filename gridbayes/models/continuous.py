@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from gridbayes.grids import FINE
+from gridbayes.models.by_group import ByGroup
 from gridbayes.models.given_scales import GivenScales
-from gridbayes.models.own_sigma import OwnSigma
 from gridbayes.models.pooling import Pooling
 from gridbayes.models.tails import with_tails
 from gridbayes.posterior import Posterior
@@ -15,8 +15,10 @@ __all__ = ["continuous"]
 def continuous(model: Pooling) -> Posterior:
     """The posterior of the continuous model, on automatic grids."""
     tol, order = FINE
+    if model.likelihood is not None:
+        return ByGroup(model, 10 * tol, order).posterior()
     if model.own_sigma:  # its sums run over every sigma too; between nodes it is resolved a little less finely
-        posterior = OwnSigma(model, 10 * tol, order).posterior()
+        posterior = ByGroup(model, 10 * tol, order).posterior()
     else:
         posterior = GivenScales(model, tol, order).posterior()
     return replace(posterior, marginals=with_tails(model, posterior.marginals))

@@ -199,7 +199,7 @@ class _Enumeration:
         with jax.enable_x64(True):
             one = self.tables.population.k[None] * jnp.exp(self._log_own(first))[:, None, :]
             two = self.tables.population.k[None] * jnp.exp(self._log_own(second))[:, None, :]
-            weight = jnp.exp(self._log_rest(first)) / jnp.exp(self.tables.log_m[second] - self._top(second))[..., None]
+            weight = jnp.exp(self._log_rest(first) - (self.tables.log_m[second] - self._top(second))[..., None])
             pair = np.asarray(jnp.einsum("shi,shj->ij", one * weight, two))
         return _difference(self.grids["theta"], pair / pair.sum())
 
@@ -227,15 +227,19 @@ class _Enumeration:
         """The price of the grids: the distance to the continuous model's posterior."""
         reference = self.continuum(self.model)
         sources = {name: self._source(name, reference) for name in self.model.names}
-        worst = max(sources.values(), key=lambda source: source[0])[1]
-        found = {name: worst if own < 1e-4 else source for name, (own, source) in sources.items()}
-        return Accuracy.between(
-            posterior.rows,
-            reference.rows,
-            (posterior.log_evidence, reference.log_evidence),
-            {**found, "log_evidence": worst},
-            "use automatic grids",
-        )
+        most, worst = max(sources.values(), key=lambda source: source[0])
+        found = {name: worst if own < max(1e-4, most / 10) else source for name, (own, source) in sources.items()}
+        evidence = max([*sources.values(), *map(self._prior_cut, self.model.priors)], key=lambda source: source[0])[1]
+        return Accuracy.between(posterior, reference, {**found, "log_evidence": evidence}, "use automatic grids")
+
+    def _prior_cut(self, name: str) -> tuple[float, str]:
+        """How much of a parameter's prior its grid cuts off, and where; none where the library placed the grid."""
+        prior, nodes = self.model.priors[name], self.grids[name].nodes
+        if name not in self.model.grids or not prior.proper:
+            return 0.0, ""
+        below, above = np.abs(np.searchsorted(prior.ppf(np.linspace(0, 1, 10_001)), nodes[[0, -1]]) / 1e4 - [0, 1])
+        cut, end = (below, nodes[0]) if below >= above else (above, nodes[-1])
+        return float(cut), f"{name} cut at {end:g}, where {100 * cut:.2g}% of its prior is beyond"
 
     def _source(self, name: str, reference: Posterior) -> tuple[float, str]:
         """How much of a parameter's posterior its grid cuts off, and where; its spacing where nothing is cut."""
@@ -403,6 +407,7 @@ def _key(model: Pooling, grids: Mapping[str, Grid], placed: frozenset[str], name
     own = [name for name in names if name not in {slot.name for slot in model.hyper} and name in model.priors]
     return (
         model.kind,
+        repr(model.likelihood),
         model.program,
         placed,
         *((name, grids[name].nodes.tobytes(), grids[name].log_weight.tobytes()) for name in names),
@@ -433,6 +438,9 @@ def _likelihood_tables(
 ) -> tuple:
     """log L[d, s, theta] (a group's own sigma summed out), and L[d, sigma, theta] with its shift where it is own."""
     theta = grids["theta"].nodes
+    if model.likelihood is not None:
+        log_l = np.stack([of_group(theta) for of_group in model.likelihood.by_group(model.observations)])
+        return jnp.asarray(log_l[:, None]), None, None
     if "sigma" not in model.priors:
         return jnp.asarray(known_sigma(model.observations).log_density(theta)), None, None
     log_l = learned_sigma(model.observations, grids["sigma"].nodes).log_density(theta)

@@ -6,14 +6,15 @@ summed in closed form (conditional.py).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import chain
 
 import numpy as np
 from scipy.special import logsumexp
 
 from gridbayes.accuracy import Accuracy
-from gridbayes.conditional import Affine, Conditional
-from gridbayes.grids import COARSE, Grid, adapt, in_panels
+from gridbayes.conditional import Affine, Conditional, gauss_rule
+from gridbayes.grids import COARSE, Grid, fewest, in_panels
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling
@@ -24,6 +25,10 @@ from gridbayes.priors import Prior
 from gridbayes.summaries import Marginal
 
 __all__ = ["GivenScales"]
+
+TOGETHER = 2**20  # components of the mixtures, all groups taken together, that are mixed at once
+MANY = 2**17  # components from which on it is worth while to look for fewer
+FEW = 16  # nodes of a scale that take the place of all
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,17 +56,14 @@ class GivenScales:
         grids = {name: in_panels(self._first_edges(name), 6) for name in names}
         for name in (*reversed(names), *names[1:]) if len(names) > 1 else names:
             others = {other: grid for other, grid in grids.items() if other != name}
-            edges = self._first_edges(name)
-            ((grid, _),) = adapt(
-                lambda _, x, n=name, o=others: self._log_marginal(n, x, o), [edges], self.tol, self.order
-            )
-            grids[name] = grid
+            log_density = partial(self._log_marginal, name, others)
+            grids[name], _ = fewest(log_density, self._first_edges(name), self.tol, self.order, ratio=4)
         return grids
 
     def _first_edges(self, name: str) -> np.ndarray:
-        return scale_edges(self.model.priors[name], sizes_of(self.model.observations))
+        return scale_edges(self.model.priors[name], sizes_of(self.model))
 
-    def _log_marginal(self, name: str, x: np.ndarray, others: Mapping[str, Grid]) -> np.ndarray:
+    def _log_marginal(self, name: str, others: Mapping[str, Grid], x: np.ndarray) -> np.ndarray:
         """log p(name = x, t), the other scales summed out on their grids; x (panel, node)."""
         log_joint, log_weight = self.model.priors[name].logpdf(x.ravel()), np.zeros(1)
         values = {name: x.ravel()[:, None]}
@@ -135,15 +137,57 @@ class GivenScales:
             name: (marginal_of(masses, axis, grid),) for axis, (name, grid) in enumerate(self.grids.items())
         }
         if self.model.kind == "partial":
-            marginals["theta"] = self._mixed(self.conditional.theta(cells=self.kept))
+            marginals["theta"] = self._thetas()
         return marginals, log_evidence
+
+    def _thetas(self) -> tuple[Marginal, ...]:
+        """The marginal of every group's theta, some groups at a time, so that a hundred thousand fit into memory."""
+        groups, components = len(self.model.observations), len(self.kept)
+        if not self.conditional.is_normal:
+            components *= len(self.grids["mu"])
+        parts = np.array_split(np.arange(groups), -(-groups * components // TOGETHER))
+        mixed = self._mixed_by_few if self.conditional.is_normal and groups * components > MANY else self._mixed_by_all
+        found = (mixed(part.tolist()) for part in parts)
+        return tuple(chain.from_iterable(found))
+
+    def _mixed_by_all(self, d: list[int]) -> tuple[Marginal, ...]:
+        """The thetas of groups d mixed over all cells that weigh anything."""
+        return self._mixed(self.conditional.theta(d, self.kept))
+
+    def _mixed_by_few(self, d: list[int]) -> tuple[Marginal, ...]:
+        """The thetas of groups d mixed over few cells; over all where the two differ by 1e-11 of a density's height."""
+        model, log_w = self.few
+        every = np.arange(len(log_w))
+        densities = model.marginals(log_w, model.theta(d), every, self.tol, self.order)
+        chosen = [np.linspace(0, len(grid) - 1, 12).astype(int) for grid, _ in densities]
+        at = np.stack([grid.nodes[i] for (grid, _), i in zip(densities, chosen, strict=True)])
+        found = np.exp(np.stack([log_p[i] for (_, log_p), i in zip(densities, chosen, strict=True)]))
+        off = np.abs(
+            found
+            - np.exp(self.conditional.log_mixture(self.log_w, self.conditional.theta(d, self.kept), self.kept, at))
+        )
+        if (off > 1e-11 * found.max(axis=1, keepdims=True)).any():
+            return self._mixed_by_all(d)
+        return run_groups(self.model.continuous_program, "effect", densities)
+
+    @cached_property
+    def few(self) -> tuple[Conditional, np.ndarray]:
+        """The model on fewer cells and their log masses: Gauss's rule for the last scale given the others.
+
+        What is smooth in that scale over the width of its posterior has the same mean under both: with many rows each
+        density of theta has.
+        """
+        *others, (name, grid) = self.scales.items()
+        rows = np.unique(self.kept // len(grid))
+        nodes, masses = gauss_rule(grid.nodes, np.exp(self.log_w).reshape(-1, len(grid))[rows], FEW)
+        cells = {other: np.repeat(self.cells[other].reshape(-1, len(grid))[rows, 0], FEW) for other, _ in others}
+        log_w = np.log(np.maximum(masses, np.finfo(float).tiny))
+        return self._conditional({**cells, name: nodes.ravel()}), log_w.ravel()
 
     @cached_property
     def grids(self) -> dict[str, Grid]:
         """Grids of the shared parameters in the order of the program's axes: the location first."""
-        kept = self.conditional.cells_of(self.log_joint)
-        location = Affine(*(np.full((1, len(kept)), value) for value in (0.0, 1.0, 0.0)))
-        ((grid, _),) = self.conditional.marginals(self.log_joint, location, kept, self.tol, self.order)
+        grid, _ = self.conditional.own_marginal(self.log_joint, self.tol, self.order)
         return {self.model.hyper[0].name: grid, **self.scales}
 
     @cached_property
@@ -165,7 +209,14 @@ class GivenScales:
 
     def _mixed(self, x: Affine) -> tuple[Marginal, ...]:
         """Marginals of numbers that are affine in mu, by the program's memo for groups."""
-        densities = self.conditional.marginals(self.log_w, x, self.kept, self.tol, self.order)
+        densities = self.conditional.marginals(
+            self.log_w,
+            x,
+            self.kept,
+            self.tol,
+            self.order,
+            (self.grids["mu"], self.hyper[0].reshape(-1, len(self.log_w))),
+        )
         return run_groups(self.model.continuous_program, "effect", densities)
 
     def _no(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:

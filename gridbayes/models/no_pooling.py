@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from gridbayes.likelihoods import RowLikelihood
 from gridbayes.models.fit import fit
 from gridbayes.models.pooling import pooling, theta_prior
 from gridbayes.posterior import Posterior
@@ -15,6 +16,7 @@ def no_pooling(
     data: object,
     *,
     sigma: object = None,
+    likelihood: RowLikelihood | object = None,
     theta: Prior | object = None,
     mu: object = None,
     tau: float | None = None,
@@ -33,7 +35,8 @@ def no_pooling(
     theta : the prior of each group's theta. `mu=m, tau=s` with numbers is short for `theta=Normal(m, s)`, `mu_scale=s`
         for `theta=Normal(0, s)`, and a prior for `mu` is taken as the prior of theta. Left out: Normal(mean, 2.5 sd) of
         the data, rounded; the summary's title states it.
-    data, sigma, shared_sigma, grids, program, value, group, groups : as in `partial_pooling`; grids of theta and sigma.
+    data, sigma, likelihood, shared_sigma, grids, program, value, group, groups : as in `partial_pooling`; grids of theta
+        and sigma.
 
     Returns
     -------
@@ -50,7 +53,7 @@ def no_pooling(
     [0.64, -9.6, 19.2]
     """
     model = pooling(
-        "no", data, sigma=sigma, priors={"theta": theta_prior(theta, mu, tau, mu_scale)}, shared_sigma=shared_sigma,
-        grids=grids, program=program, value=value, group=group, groups=groups,
+        "no", data, sigma=sigma, likelihood=likelihood, priors={"theta": theta_prior(theta, mu, tau, mu_scale)},
+        shared_sigma=shared_sigma, grids=grids, program=program, value=value, group=group, groups=groups,
     )  # fmt: skip
     return fit(model)

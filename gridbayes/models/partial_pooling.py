@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from gridbayes.likelihoods import RowLikelihood
 from gridbayes.models.fit import fit
 from gridbayes.models.pooling import pooling, prior_or_scale
 from gridbayes.posterior import Posterior
@@ -15,6 +16,7 @@ def partial_pooling(
     data: object,
     *,
     sigma: object = None,
+    likelihood: RowLikelihood | object = None,
     mu: Prior | object = None,
     tau: Prior | object = None,
     mu_scale: float | None = None,
@@ -34,8 +36,11 @@ def partial_pooling(
         `group=` labels, or a table with column names in `value=` and `group=`. Missing values are missing observations.
     sigma : known standard deviation: a number, one a group, one a row (in the shape of the data), or a column's name;
         or a prior, to learn one a group, or one for all with `shared_sigma=True`. In the unit of the data.
+    likelihood : of rows that are not normal: `Binomial(trials)`, `Bernoulli()`, `Poisson(exposure)`, with theta the log
+        odds or the log rate, or `StudentTErrors(df)` with a known sigma.
     mu, tau : priors; any object with `logpdf` will do, and a number for a known tau. `mu_scale` and `tau_scale` are
-        short for `mu=Normal(0, mu_scale)` and `tau=HalfCauchy(tau_scale)`. Left out: Normal(mean, 2.5 sd) and
+        short for `mu=Normal(0, mu_scale)` and `tau=HalfCauchy(tau_scale)`. `Jeffreys()` and `UniformShrinkage()` of tau
+        are made of the known standard errors of the groups' means. Left out: Normal(mean, 2.5 sd) and
         HalfCauchy(sd) of the data, rounded; the summary's title states them.
     grids : explicit grids for mu, tau, theta (and sigma where it is learned): the discretised model, exactly. Those
         left out are placed automatically; with none given, the continuous model by quadrature.
@@ -65,7 +70,7 @@ def partial_pooling(
         "tau": prior_or_scale("tau", tau, tau_scale, HalfCauchy),
     }
     model = pooling(
-        "partial", data, sigma=sigma, priors=priors, shared_sigma=shared_sigma, grids=grids, program=program,
-        value=value, group=group, groups=groups,
+        "partial", data, sigma=sigma, likelihood=likelihood, priors=priors, shared_sigma=shared_sigma, grids=grids,
+        program=program, value=value, group=group, groups=groups,
     )  # fmt: skip
     return fit(model)

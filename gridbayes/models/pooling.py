@@ -5,6 +5,7 @@
     partial    mu ~ p(mu), tau ~ p(tau), theta_d ~ N(mu, tau),            y_dj ~ N(theta_d, sigma)
 
 sigma is known (a number, one a group or one a row), learned by each group (sigma_d ~ p(sigma)), or learned and shared.
+Rows may have another likelihood than the normal (likelihoods.py): then theta is on its link's scale.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,8 +16,9 @@ from typing import Literal
 import numpy as np
 
 from gridbayes.grids import Grid, as_grid
-from gridbayes.observations import Observations, observe
-from gridbayes.priors import HalfCauchy, Normal, Prior, Uniform, as_prior, as_scale_prior
+from gridbayes.likelihoods import RowLikelihood, known_sigma
+from gridbayes.observations import Observations, observe, observe_with
+from gridbayes.priors import FromErrors, HalfCauchy, Normal, Prior, Uniform, as_prior, as_scale_prior
 from gridbayes.program import Program, Slot, signature
 
 __all__ = ["Pooling", "pooling", "prior_or_scale", "theta_prior"]
@@ -33,6 +35,7 @@ class Pooling:
     kind : how groups share.
     observations : the rows by group.
     priors : of mu and tau (partial) or theta (complete, no), and of sigma where it is learned.
+    likelihood : of a row, where it is not normal.
     shared_sigma : one learned sigma for all groups, instead of one a group.
     grids : explicit grids by parameter; parameters without one are placed automatically.
     text : a program to run instead of the model's own.
@@ -41,6 +44,7 @@ class Pooling:
     kind: Kind
     observations: Observations
     priors: Mapping[str, Prior]
+    likelihood: RowLikelihood | None = None
     shared_sigma: bool = False
     grids: Mapping[str, Grid] = field(default_factory=dict)
     text: Program | None = None
@@ -49,11 +53,11 @@ class Pooling:
     def title(self) -> str:
         """One line: the model, its priors, its groups."""
         priors = ", ".join(f"{name} ~ {prior!r}" for name, prior in self.priors.items())
-        sigma = (
-            "sigma known" if "sigma" not in self.priors else "sigma shared" if self.shared_sigma else "sigma by group"
-        )
+        rows = "sigma known" if self.likelihood is None else f"rows {self.likelihood!r}"
+        if "sigma" in self.priors:
+            rows = "sigma shared" if self.shared_sigma else "sigma by group"
         groups = len(self.observations)
-        return f"{self.kind} pooling of {groups} group{'s' * (groups != 1)}, {priors}, {sigma}"
+        return f"{self.kind} pooling of {groups} group{'s' * (groups != 1)}, {priors}, {rows}"
 
     @property
     def own_sigma(self) -> bool:
@@ -174,6 +178,7 @@ def pooling(
     data: object,
     *,
     sigma: object,
+    likelihood: object,
     priors: Mapping[str, object],
     shared_sigma: bool,
     grids: Mapping[str, object] | None,
@@ -184,31 +189,82 @@ def pooling(
 ) -> Pooling:
     """The model that a public call asks for, with every argument checked at this door."""
     learned = hasattr(sigma, "logpdf")
-    if sigma is None and not (isinstance(data, Observations) and data.errors is not None):
-        raise TypeError(
-            "sigma is missing. Pass a number, standard errors (one a group or one a row), or a prior to learn it: "
-            "sigma=gridbayes.HalfCauchy(5)."
-        )
+    if likelihood is not None:
+        observations = _observed(likelihood, data, sigma, value, group, groups)
+    else:
+        if sigma is None and not (isinstance(data, Observations) and data.errors is not None):
+            raise TypeError(
+                "sigma is missing. Pass a number, standard errors (one a group or one a row), or a prior to learn it: "
+                "sigma=gridbayes.HalfCauchy(5)."
+            )
+        observations = observe(data, sigma=None if learned else sigma, value=value, group=group, groups=groups)
     if shared_sigma and not learned:
         raise ValueError("shared_sigma=True needs a prior for sigma; sigma is known here. Leave shared_sigma out.")
-    observations = observe(data, sigma=None if learned else sigma, value=value, group=group, groups=groups)
-    checked = {name: _prior(name, prior, observations) for name, prior in priors.items()}
+    checked = {name: _prior(name, prior, observations, likelihood) for name, prior in priors.items()}
     if learned:
-        checked["sigma"] = as_scale_prior(sigma, "sigma")
+        checked["sigma"] = _prior("sigma", sigma, observations, likelihood)
     text = Program(program) if isinstance(program, str) else program
-    model = Pooling(kind, observations, checked, shared_sigma, _grids(grids, kind, learned), text)
+    model = Pooling(kind, observations, checked, likelihood, shared_sigma, _grids(grids, kind, learned), text)
     if text is not None and not set(model.names) <= set(model.grids):
         missing = ", ".join(name for name in model.names if name not in model.grids)
         raise ValueError(f"a program of your own is enumerated on explicit grids; pass grids for {missing}.")
     return model
 
 
-def _prior(name: str, prior: object, observations: Observations) -> Prior:
+def _observed(
+    likelihood: object, data: object, sigma: object, value: str | None, group: object, groups: object
+) -> Observations:
+    """The data of rows that are not normal, with what their likelihood must know of each."""
+    if not isinstance(likelihood, RowLikelihood):
+        raise TypeError(
+            f"likelihood must be one of gridbayes' (like gridbayes.Binomial(trials)); it is {likelihood!r}."
+        )
+    if likelihood.known == "sigma":
+        if sigma is None or hasattr(sigma, "logpdf"):
+            raise TypeError(f"{likelihood!r} needs a known sigma: the scale of a row. Pass a number or one a row.")
+        numbers = sigma
+    elif sigma is not None:
+        raise TypeError(f"rows of {likelihood!r} have no sigma. Leave sigma out.")
+    else:
+        numbers = likelihood.argument
+    observations = observe_with(likelihood.known or "sigma", data, numbers, value, group, groups)
+    likelihood.check(observations)
+    return observations
+
+
+def _prior(name: str, prior: object, observations: Observations, likelihood: RowLikelihood | None) -> Prior:
+    if prior is None and likelihood is not None:
+        centres, widths = likelihood.location(observations)
+        return _default_prior(name, centres[observations.count > 0], float(np.median(widths)))
     if prior is None:
-        return _default_prior(name, observations)
+        error = 0.0 if observations.errors is None else float(np.mean(observations.errors))
+        return _default_prior(name, observations.values, error)
     if name == "tau" and isinstance(prior, (int, float, np.integer, np.floating)) and not isinstance(prior, bool):
         return _known_scale(float(prior))
-    return as_scale_prior(prior, name) if name == "tau" else as_prior(prior, name)
+    if isinstance(prior, FromErrors):
+        return _from_errors(name, prior, observations, likelihood is None)
+    return as_scale_prior(prior, name) if name in ("tau", "sigma") else as_prior(prior, name)
+
+
+def _from_errors(name: str, prior: FromErrors, observations: Observations, normal: bool) -> FromErrors:
+    """`prior` with its errors stated: left out they are those of the groups' means, 1 / sqrt(sum_j 1 / sigma_dj**2)."""
+    if name != "tau":
+        other = "HalfCauchy(5)" if name == "sigma" else "Normal(0, 5)"
+        raise ValueError(
+            f"{name} must have a prior of its own; {name} is {prior}, a prior of tau made of standard errors. "
+            f"Pass for example {name}=gridbayes.{other}."
+        )
+    if prior.errors is not None:
+        return prior
+    if observations.errors is None or not normal:
+        kind, where = type(prior).__name__, "sigma is learned" if normal else "rows are not normal"
+        raise ValueError(
+            f"tau must have a prior that states its errors where {where}; tau is {prior}, which takes the "
+            f"known standard errors of the data. Pass tau=gridbayes.{kind}(errors), one a group, or for example "
+            "tau=gridbayes.HalfCauchy(5)."
+        )
+    weight = known_sigma(observations).w[:, 0]
+    return type(prior)(weight[weight > 0] ** -0.5)
 
 
 def _known_scale(tau: float) -> Prior:
@@ -220,15 +276,14 @@ def _known_scale(tau: float) -> Prior:
     return Uniform(tau * (1 - 5e-10), tau * (1 + 5e-10))
 
 
-def _default_prior(name: str, observations: Observations) -> Prior:
+def _default_prior(name: str, values: np.ndarray, error: float) -> Prior:
     """Weakly informative, on the data's own scale: Normal(mean, 2.5 sd) for locations, HalfCauchy(sd) for tau.
 
     As in rstanarm (Goodrich et al., "Prior distributions for rstanarm models"); the summary's title states it.
     """
-    values = observations.values
     centre, spread = float(values.mean()), float(values.std())
     if spread == 0:
-        spread = float(np.mean(observations.errors)) if observations.errors is not None else max(abs(centre), 1.0)
+        spread = error or max(abs(centre), 1.0)
     return HalfCauchy(_rounded(spread)) if name == "tau" else Normal(_rounded(centre, spread), _rounded(2.5 * spread))
 
 

@@ -117,10 +117,12 @@ def run_groups(
     """The masses of one parameter of every group, by the program's `effect` or `noise`, from log densities on grids."""
     parameter = {"effect": "Theta", "noise": "Sigma"}[memo]
     length = _padded_length(max(len(grid) for grid, _ in densities))
-    tables = [_padded(log_density + grid.log_weight, (length,), -np.inf) for grid, log_density in densities]
+    table = np.full((len(densities), length), -np.inf)
+    for row, (grid, log_density) in zip(table, densities, strict=True):
+        row[: len(grid)] = log_density + grid.log_weight
     sizes = {"Group": len(densities), parameter: length}
     with jax.enable_x64(True):
-        masses = np.asarray(_groups(program, memo, tuple(sorted(sizes.items())))(jnp.asarray(np.stack(tables))))
+        masses = np.asarray(_groups(program, memo, tuple(sorted(sizes.items())))(jnp.asarray(table)))
     checked_masses(masses, parameter.lower())
     return tuple(Marginal(grid, row[: len(grid)]) for (grid, _), row in zip(densities, masses, strict=True))
 

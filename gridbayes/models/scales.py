@@ -4,14 +4,17 @@ import numpy as np
 from jaxtyping import Float
 
 from gridbayes.models.pooling import Pooling
-from gridbayes.observations import Observations
 from gridbayes.priors import Flat, Prior
 
 __all__ = ["refuse_improper", "scale_edges", "sizes_of"]
 
 
-def sizes_of(observations: Observations) -> list[float]:
+def sizes_of(model: Pooling) -> list[float]:
     """Sizes at which a scale may matter: the spread of the groups, of the rows, and the known errors."""
+    observations = model.observations
+    if model.likelihood is not None:
+        centres, widths = (x[observations.count > 0] for x in model.likelihood.location(observations))
+        return [float(size) for size in (np.std(centres), widths.min(), np.median(widths)) if size > 0]
     measured = observations.mean[observations.count > 0]
     sizes = [np.std(observations.values), np.std(measured)]
     if observations.errors is not None:
@@ -33,20 +36,29 @@ def scale_edges(prior: Prior, sizes: list[float]) -> Float[np.ndarray, " edge"]:
 
 
 def refuse_improper(model: Pooling) -> None:
-    """Raise where a flat prior leaves a posterior that cannot be normalised."""
+    """Raise where an improper prior leaves a posterior that cannot be normalised.
+
+    As tau goes to infinity k groups say tau**-k, and tau**(1 - k) where mu is flat; times a prior of tau that is flat, or
+    falls as 1 / tau (Jeffreys), that must fall faster than 1 / tau.
+    """
     observations = model.observations
-    measured = int((observations.count > 0).sum())
+    informative = observations.count > 0
+    if model.likelihood is not None:
+        informative = model.likelihood.informative(observations)
+    measured = int(informative.sum())
     location = "mu" if model.kind == "partial" else "theta"
-    if isinstance(model.priors.get("tau"), Flat):
-        needed = 3 if isinstance(model.priors["mu"], Flat) else 2
+    tau = model.priors.get("tau")
+    if tau is not None and not tau.proper:
+        needed = 1 + int(isinstance(tau, Flat)) + int(isinstance(model.priors["mu"], Flat))
         if measured < needed:
             raise ValueError(
-                f"tau must have a proper prior here: a flat prior for tau with {measured} groups leaves an improper "
+                f"tau must have a proper prior here: {tau} with {measured} group{'s' * (measured != 1)} leaves an improper "
                 f"posterior ({needed} are needed). Pass for example tau=gridbayes.HalfCauchy(5)."
             )
-    if isinstance(model.priors[location], Flat) and model.kind == "no" and measured < len(observations):
-        empty = observations.groups[int(np.argmin(observations.count > 0))]
-        raise ValueError(f"theta must have a proper prior: group {empty!r} has no data. Pass gridbayes.Normal(0, 5).")
+    if isinstance(model.priors[location], Flat) and measured < (len(observations) if model.kind == "no" else 1):
+        group = observations.groups[int(np.argmin(informative))]
+        why = "has no data" if observations.count[np.argmin(informative)] == 0 else "does not bound it on both sides"
+        raise ValueError(f"{location} must have a proper prior: group {group!r} {why}. Pass gridbayes.Normal(0, 5).")
     _refuse_flat_sigma(model, isinstance(model.priors[location], Flat))
     _refuse_zero_spread(model)
 

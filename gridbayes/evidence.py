@@ -1,0 +1,240 @@
+"""Evidence of one group at every (mu, tau), where its theta does not leave in closed form.
+
+    M_d(mu, tau) = int N(theta; mu, tau) L_d(theta) dtheta
+
+An `EnumeratedSigma` is a group of normal rows that learns a sigma of its own: given sigma M_d is a closed form, and the sum
+over sigma is smooth in tau down to 0, where a fixed grid of theta would fail. A `Smooth` group has any smooth likelihood:
+M_d is its convolution with normals of every width.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise, product
+from typing import Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import logsumexp
+from jaxtyping import Array, Float
+
+from gridbayes.conditional import NEGLIGIBLE, log_sum_exp
+from gridbayes.double_exponential import double_exponential
+from gridbayes.grids import Grid, in_panels
+from gridbayes.likelihoods import LogLikelihood, learned_sigma
+from gridbayes.observations import Observations
+from gridbayes.priors import Prior
+from gridbayes.smoothing import log_smoothed
+
+__all__ = ["EnumeratedSigma", "Group", "Smooth"]
+
+Z = np.arange(-8.5, 8.6, 0.5)  # the trapezoid rule for a normal times a factor no narrower than it
+Z_LOG_WEIGHT = -(Z**2) / 2 - np.log(np.exp(-(Z**2) / 2).sum())
+SIGMA_NODES = 96  # over the sigma of a group of one row
+TILE_MU, TILE_TAU, TILE_SIGMA = 128, 32, 128  # compiled sums take tables of these shapes, and no others
+
+
+@runtime_checkable
+class Group(Protocol):
+    """What the fit asks of a group."""
+
+    c: float
+    """Where its rows say theta is."""
+
+    def log_likelihood(self, theta: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """log L_d(theta)."""
+        ...
+
+    def softened(self) -> "Group":
+        """A group with a smooth likelihood of about the same weight."""
+        ...
+
+    def log_evidence(self, mu: Float[np.ndarray, " mu"], tau: Float[np.ndarray, " tau"]) -> Float[np.ndarray, "mu tau"]:
+        """log M_d(mu, tau) on their product."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Smooth:
+    """A group whose log likelihood is smooth.
+
+    Parameters
+    ----------
+    log_likelihood : of theta, any shape.
+    c : where its rows say theta is.
+    width : how closely: a normal narrower than this sees a likelihood that hardly bends.
+    edges : (edge,) panels in which a polynomial follows the log likelihood; the likelihood is nothing outside, or theta is.
+    """
+
+    log_likelihood: LogLikelihood
+    c: float
+    width: float
+    edges: Float[np.ndarray, " edge"]
+
+    def softened(self) -> "Smooth":
+        return self
+
+    def log_evidence(self, mu: Float[np.ndarray, " mu"], tau: Float[np.ndarray, " tau"]) -> Float[np.ndarray, "mu tau"]:
+        narrow = tau < 0.8 * self.width
+        result = np.empty((len(mu), len(tau)))
+        for k in np.flatnonzero(narrow):
+            result[:, k] = log_sum_exp(self.log_likelihood(mu[:, None] + tau[k] * Z) + Z_LOG_WEIGHT)
+        log_l = np.broadcast_to(self._log_l[:, None], (len(self._log_l), int((~narrow).sum())))
+        result[:, ~narrow] = log_smoothed(self._grid, log_l, mu, tau[~narrow])
+        return result
+
+    @cached_property
+    def _grid(self) -> Grid:
+        return in_panels(self.edges)
+
+    @cached_property
+    def _log_l(self) -> np.ndarray:
+        return self.log_likelihood(self._grid.nodes)
+
+
+@dataclass(frozen=True, eq=False)
+class EnumeratedSigma:
+    """A group of normal rows with a sigma of its own.
+
+    Parameters
+    ----------
+    sigma : its nodes.
+    log_p : log p(sigma) with the nodes' weights.
+    a, w, c : its normal factor for each sigma (likelihoods.py).
+    """
+
+    sigma: Float[np.ndarray, " sigma"]
+    log_p: Float[np.ndarray, " sigma"]
+    a: Float[np.ndarray, " sigma"]
+    w: Float[np.ndarray, " sigma"]
+    c: float
+
+    @classmethod
+    def of(cls, observations: Observations, prior: Prior, d: int) -> "EnumeratedSigma":
+        """Group d on a rule for sigma that resolves p(sigma | theta, t_d) for any theta among the data."""
+        n, s2 = float(observations.count[d]), float(observations.sum_of_squares[d])
+        if n <= 1:  # one row prefers no sigma to another while theta is free: the prior alone says where it lies
+            ends = [prior.support[0], *prior.breakpoints, prior.support[1]]
+            grid = double_exponential(prior.logpdf, ends, float(prior.ppf(0.5)), SIGMA_NODES)
+            nodes, log_weight = grid.nodes, grid.log_weight
+        else:
+            reach = float(np.ptp(observations.values))
+            nodes, log_weight = _log_rule(prior, *_window(prior, n, s2, s2 + n * reach**2), n)
+        factor = learned_sigma(observations, nodes)
+        return cls(nodes, prior.logpdf(nodes) + log_weight, factor.a[d], factor.w[d], float(factor.c[d]))
+
+    def log_likelihood(self, theta: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        return log_sum_exp(self.log_p + self.a - self.w * (theta[..., None] - self.c) ** 2 / 2)
+
+    def softened(self) -> "EnumeratedSigma":
+        """With sigma kept from going to 0: the same likelihood away from its singularity, smooth upon it."""
+        n = self.w * self.sigma**2
+        floor = self.sigma[np.argmax(np.cumsum(np.exp(self.log_p)) > 0.1 * np.exp(self.log_p).sum())]
+        return replace(self, w=n / (self.sigma**2 + floor**2))
+
+    def log_evidence(self, mu: Float[np.ndarray, " mu"], tau: Float[np.ndarray, " tau"]) -> Float[np.ndarray, "mu tau"]:
+        table = np.empty((len(mu), len(tau)))
+        with jax.enable_x64(True):
+            for i, k in product(_tiles(len(mu), TILE_MU), _tiles(len(tau), TILE_TAU)):
+                some = np.resize(mu[i], TILE_MU), np.resize(tau[k], TILE_TAU)
+                table[i, k] = np.asarray(_log_evidence(*some, *self._padded, self.c)).T[: len(mu[i]), : len(tau[k])]
+        return table
+
+    @cached_property
+    def _padded(self) -> tuple[np.ndarray, np.ndarray]:
+        more = -len(self.w) % TILE_SIGMA
+        return np.pad(self.log_p + self.a, (0, more), constant_values=-np.inf), np.pad(self.w, (0, more))
+
+    def log_evidence_of_sigma(
+        self,
+        mu: Float[np.ndarray, " mu"],
+        tau: Float[np.ndarray, " tau"],
+        rest: Float[np.ndarray, "mu tau"],
+        w: Float[np.ndarray, " sigma"],
+    ) -> Float[np.ndarray, " sigma"]:
+        """log sum over mu and tau of exp(rest) M_d(mu, tau | sigma), but for the height of the factor with weight w."""
+        parts = []
+        with jax.enable_x64(True):
+            for j, i, k in product(_tiles(len(w), TILE_SIGMA), _tiles(len(mu), TILE_MU), _tiles(len(tau), TILE_TAU)):
+                some = np.resize(mu[i], TILE_MU), np.resize(tau[k], TILE_TAU)
+                table = np.full((TILE_TAU, TILE_MU), -np.inf)
+                table[: len(tau[k]), : len(mu[i])] = rest[i, k].T
+                parts.append(_log_noise(*some, table, np.resize(w[j], TILE_SIGMA), self.c))
+            total = np.logaddexp.reduce(np.asarray(parts).reshape(-(-len(w) // TILE_SIGMA), -1, TILE_SIGMA), axis=1)
+        return total.ravel()[: len(w)]
+
+
+def _tiles(length: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, length, size)]
+
+
+@jax.jit
+def _log_evidence(
+    mu: Float[Array, " mu"],
+    tau: Float[Array, " tau"],
+    log_p: Float[Array, " sigma"],
+    w: Float[Array, " sigma"],
+    c: Float[Array, ""] | float,
+) -> Float[Array, "tau mu"]:
+    """log sum over sigma of its mass and evidence."""
+    return jax.lax.map(lambda one: logsumexp(log_p[:, None] + _log_fit(mu, one, w, c), axis=0), tau)
+
+
+@jax.jit
+def _log_noise(
+    mu: Float[Array, " mu"],
+    tau: Float[Array, " tau"],
+    rest: Float[Array, "tau mu"],
+    w: Float[Array, " sigma"],
+    c: Float[Array, ""] | float,
+) -> Float[Array, " sigma"]:
+    """log sum over mu and tau of what the rest says of them and of the evidence for each sigma."""
+
+    def at(one: tuple[Array, Array]) -> Array:
+        return logsumexp(one[1][:, None] + _log_fit(mu, one[0], w, c).T, axis=0)
+
+    return logsumexp(jax.lax.map(at, (tau, rest)), axis=0)
+
+
+def _log_fit(mu: Array, tau: Array, w: Array, c: Array | float) -> Float[Array, "sigma mu"]:
+    """log M_d(mu, tau | sigma) but for the height of its factor: the larger axis last, along which sums are fast."""
+    spread = 1 + w * tau**2
+    return (-jnp.log(spread) / 2)[:, None] - (w / spread)[:, None] * (mu - c) ** 2 / 2
+
+
+def _window(prior: Prior, n: float, low: float, high: float) -> tuple[float, float]:
+    """The log sigma between which the prior and n rows, with sums of squares from low to high, leave any weight."""
+    log_sigma = np.linspace(-80.0, 80.0, 6401) + np.log(np.sqrt(high / n) or 1.0)
+    envelope = prior.logpdf(np.exp(log_sigma)) + log_sigma + _log_profile(log_sigma, n, low, high)
+    window = log_sigma[envelope > envelope.max() - NEGLIGIBLE]
+    return window[0] - 0.025, window[-1] + 0.025  # a step wider: a peak may lie between
+
+
+def _log_profile(log_sigma: np.ndarray, n: float, low: float, high: float) -> np.ndarray:
+    """log of the largest p(t_d | sigma, theta) over theta, relative to its own largest over sigma: 0 where some theta makes
+    sigma the most likely value. low and high: sums of squares about the nearest and the farthest theta."""
+    nu = n - 1
+    peaks = [0.5 * np.log(max(s2, np.finfo(float).tiny) / nu) for s2 in (low, high)]
+    off = log_sigma - np.clip(log_sigma, *peaks)
+    return -nu * (off + np.expm1(-2 * off) / 2)
+
+
+def _log_rule(prior: Prior, low: float, high: float, n: float) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and log weights for sigma from e**low to e**high, for a likelihood of n rows.
+
+    The trapezoid rule in log sigma, at a step of a seventh, or of .8 sds of a narrower factor. A prior that
+    ends or bends inside the window takes Gauss-Legendre panels between its breaks instead.
+    """
+    step = min(1 / 7, 0.8 / np.sqrt(2 * max(n, 1.0)))
+    if prior.proper:
+        quarter, other = prior.ppf(np.array([0.25, 0.75]))
+        step = min(step, 0.5 * float(np.log(other / quarter)))
+    breaks = [np.log(x) for x in (*prior.support, *prior.breakpoints) if 0 < x < np.inf]
+    breaks = [x for x in breaks if low - step < x < high + step]
+    if not breaks:
+        log_nodes = np.arange(low, high + step, step)
+        return np.exp(log_nodes), log_nodes + np.log(step)
+    parts = [low, *breaks, high] if prior.support[1] == np.inf else [low, *breaks]
+    edges = [np.linspace(a, b, 2 + int((b - a) / (8 * step))) for a, b in pairwise(sorted(parts)) if b > a]
+    grid = in_panels(np.unique(np.concatenate(edges)))
+    return np.exp(grid.nodes), grid.nodes + grid.log_weight
