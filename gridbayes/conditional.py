@@ -221,7 +221,11 @@ class Conditional:
             log_p = log_prior[:, None] - rest * (grid.nodes[:, None] - mean) ** 2 / 2
             log_p = log_p - (grid.nodes[:, None] - theta) ** 2 / (2 * tau**2)
             given = np.exp(log_p - log_p.max(axis=0))
-            result += given / given.sum(axis=0) * masses[k]
+            if isinstance(self.prior, Normal):  # another is flat upon so narrow a ridge
+                weight = 1 / self.prior.scale**2
+                rest, mean = rest + weight, (rest * mean + weight * self.prior.loc) / (rest + weight)
+            centre = theta + rest * tau**2 / (1 + rest * tau**2) * (mean - theta)
+            result += _on_nodes(given / given.sum(axis=0), grid.nodes, centre, (rest + tau**-2) ** -0.5) * masses[k]
         return result
 
     def _normal(self, x: Affine, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -287,6 +291,22 @@ def _log_mixture(
                 result[r] += (z @ (weight[k] * rate)[:, :, None])[:, :, 0]
     with np.errstate(divide="ignore"):
         return np.log(result) + log_w.max() + np.log(2) / 2
+
+
+def _on_nodes(
+    given: Float[np.ndarray, "node column"],
+    nodes: Float[np.ndarray, "node"],
+    centre: Float[np.ndarray, "column"],
+    width: float,
+) -> Float[np.ndarray, "node column"]:
+    """Masses `given` of normals about the centres; one narrower than half the distance of nodes is shared by the two."""
+    right = np.clip(np.searchsorted(nodes, centre), 1, len(nodes) - 1)
+    distance = nodes[right] - nodes[right - 1]
+    narrow = np.flatnonzero(width < distance / 2)
+    share = np.clip((centre - nodes[right - 1]) / distance, 0, 1)[narrow]
+    given[:, narrow] = 0.0
+    given[right[narrow] - 1, narrow], given[right[narrow], narrow] = 1 - share, share
+    return given
 
 
 def gauss_rule(

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from itertools import chain
 
 import numpy as np
+from jaxtyping import Float
 from scipy.special import logsumexp
 
 from gridbayes.accuracy import Accuracy
@@ -29,6 +30,26 @@ __all__ = ["GivenScales"]
 TOGETHER = 2**20  # components of the mixtures, all groups taken together, that are mixed at once
 MANY = 2**17  # components from which on it is worth while to look for fewer
 FEW = 16  # nodes of a scale that take the place of all
+
+
+def _fitted(
+    masses: Float[np.ndarray, "row column"], rows: Float[np.ndarray, "row"], columns: Float[np.ndarray, "column"]
+) -> Float[np.ndarray, "row column"]:
+    """The joint masses nearest to `masses` with these marginals, by iterative proportional fitting (Deming & Stephan 1940).
+
+    As tau goes to 0, mu and theta lie on a ridge that is narrower than the distance of nodes: masses upon it fall to nodes
+    that are near, and this puts right what is then too much on one and too little on the next.
+    """
+    for _ in range(1000):
+        masses = masses * _ratio(rows, masses.sum(axis=1))[:, None]
+        masses = masses * _ratio(columns, masses.sum(axis=0))
+        if np.abs(masses.sum(axis=1) - rows).sum() < 1e-12:
+            break
+    return masses
+
+
+def _ratio(wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
+    return np.divide(wanted, found, out=np.zeros_like(wanted), where=found > 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,8 +287,9 @@ class GivenScales:
             masses = full.sum(axis=tuple(i for i in range(len(self.scales)) if i != axis))
         else:
             masses = self.conditional.spread_over_mu(self.grids[name], d, theta.grid.nodes, cells, self.kept)
-        masses = checked_masses(masses / masses.sum(), f"{name}, theta", axes=2)
-        return Marginal(self.grids[name], masses.sum(axis=1)), theta, masses
+        shared = marginal_of(self.hyper[0], list(self.grids).index(name), self.grids[name])
+        masses = checked_masses(_fitted(masses, shared.masses, theta.masses), f"{name}, theta", axes=2)
+        return shared, theta, masses
 
     def contrast(self, first: int, second: int) -> Marginal:
         """theta_first - theta_second: normal given mu and the scales, mixed over them."""
