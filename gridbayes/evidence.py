@@ -118,8 +118,10 @@ class EnumeratedSigma:
             grid = double_exponential(prior.logpdf, ends, float(prior.ppf(0.5)), SIGMA_NODES)
             nodes, log_weight = grid.nodes, grid.log_weight
         else:
-            reach = float(np.ptp(observations.values))
-            nodes, log_weight = _log_rule(prior, *_window(prior, n, s2, s2 + n * reach**2), n)
+            reach = float(np.ptp(observations.values))  # theta may be as far from the group's own mean
+            ends = [_window(prior, n, squares) for squares in (s2, s2 + n * reach**2)]
+            firsts, lasts, widths = zip(*ends, strict=True)
+            nodes, log_weight = _log_rule(prior, min(firsts), max(lasts), min(widths))
         factor = learned_sigma(observations, nodes)
         return cls(nodes, prior.logpdf(nodes) + log_weight, factor.a[d], factor.w[d], float(factor.c[d]))
 
@@ -202,30 +204,33 @@ def _log_fit(mu: Array, tau: Array, w: Array, c: Array | float) -> Float[Array, 
     return (-jnp.log(spread) / 2)[:, None] - (w / spread)[:, None] * (mu - c) ** 2 / 2
 
 
-def _window(prior: Prior, n: float, low: float, high: float) -> tuple[float, float]:
-    """The log sigma between which the prior and n rows, with sums of squares from low to high, leave any weight."""
-    log_sigma = np.linspace(-80.0, 80.0, 6401) + np.log(np.sqrt(high / n) or 1.0)
-    envelope = prior.logpdf(np.exp(log_sigma)) + log_sigma + _log_profile(log_sigma, n, low, high)
-    window = log_sigma[envelope > envelope.max() - NEGLIGIBLE]
-    return window[0] - 0.025, window[-1] + 0.025  # a step wider: a peak may lie between
+def _window(prior: Prior, n: float, squares: float) -> tuple[float, float, float]:
+    """The log sigma between which the prior and n rows with this sum of squares leave any weight, and the sd of their peak.
+
+    Where prior and rows disagree the peak may be narrower than what is first looked at: the window narrows until it fills.
+    """
+    centre = float(np.log(np.sqrt(squares / n) or 1.0))
+    first, last = centre - 80.0, centre + 80.0
+    while True:
+        log_sigma = np.linspace(first, last, 6401)
+        with np.errstate(over="ignore"):
+            fit = (1 - n) * log_sigma - squares * np.exp(-2 * log_sigma) / 2  # theta itself takes one row's worth
+        log_p = prior.logpdf(np.exp(log_sigma)) + log_sigma + fit
+        kept = np.flatnonzero(log_p > log_p.max() - NEGLIGIBLE)
+        step, width = log_sigma[1] - log_sigma[0], last - first
+        first, last = log_sigma[max(kept[0] - 1, 0)], log_sigma[min(kept[-1] + 1, 6400)]  # a peak may lie between
+        if len(kept) > 640 or last - first > 0.9 * width:
+            bend = -np.diff(log_p[log_p > log_p.max() - 12], 2) / step**2
+            return float(first), float(last), 1 / np.sqrt(bend.max(initial=2 * n))
 
 
-def _log_profile(log_sigma: np.ndarray, n: float, low: float, high: float) -> np.ndarray:
-    """log of the largest p(t_d | sigma, theta) over theta, relative to its own largest over sigma: 0 where some theta makes
-    sigma the most likely value. low and high: sums of squares about the nearest and the farthest theta."""
-    nu = n - 1
-    peaks = [0.5 * np.log(max(s2, np.finfo(float).tiny) / nu) for s2 in (low, high)]
-    off = log_sigma - np.clip(log_sigma, *peaks)
-    return -nu * (off + np.expm1(-2 * off) / 2)
+def _log_rule(prior: Prior, low: float, high: float, narrowest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and log weights for sigma from e**low to e**high.
 
-
-def _log_rule(prior: Prior, low: float, high: float, n: float) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and log weights for sigma from e**low to e**high, for a likelihood of n rows.
-
-    The trapezoid rule in log sigma, at a step of a seventh, or of .8 sds of a narrower factor. A prior that
+    The trapezoid rule in log sigma, at a step of a seventh, or of .8 sds of a narrower peak. A prior that
     ends or bends inside the window takes Gauss-Legendre panels between its breaks instead.
     """
-    step = min(1 / 7, 0.8 / np.sqrt(2 * max(n, 1.0)))
+    step = min(1 / 7, 0.8 * narrowest)
     if prior.proper:
         quarter, other = prior.ppf(np.array([0.25, 0.75]))
         step = min(step, 0.5 * float(np.log(other / quarter)))

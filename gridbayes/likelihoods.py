@@ -186,7 +186,7 @@ class _Counted(_Canonical):
     """Successes among trials, with log odds theta."""
 
     def _cumulant(self, theta: np.ndarray) -> np.ndarray:
-        return np.logaddexp(0, theta)
+        return np.maximum(theta, 0) + np.log1p(np.exp(-np.abs(theta)))
 
     def _bend(self, n: float) -> float:
         return 0.0

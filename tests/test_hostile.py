@@ -10,6 +10,7 @@ from itertools import pairwise
 import dense
 import numpy as np
 import pytest
+import scipy.stats as st
 from scipy.integrate import quad
 from scipy.special import gamma, log_ndtr
 
@@ -429,3 +430,42 @@ def test_powers_of_priors():
     light = [gb.Normal(0, 1e9), gb.LogNormal(0, 10), gb.Exponential(1e-9), gb.Uniform(0, 1e9), gb.Laplace(0, 1)]
     assert np.isinf([falls_as(prior) for prior in light]).all()
     assert falls_as(gb.Flat(3), -1) == np.inf and falls_as(gb.Flat(3)) == 0
+
+
+# --- a sigma for each group -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rows", "scale"),
+    [([-10, 1, 11], 0.5), ([-10, 1, 11], 0.1), ([-10, 1, 11], 1e-3), ([1, 2, 0, 1e6], 5.0), ([1, 2, 0, 1e6], 1e4)],
+)
+def test_a_prior_of_sigma_far_from_its_rows(rows, scale):
+    """Given sigma theta leaves in closed form, and one sum over log sigma is left, about its peak."""
+    y, n = np.array(rows, float), len(rows)
+
+    def log_f(u):
+        var = np.exp(2 * u)
+        log_l = -n / 2 * np.log(2 * np.pi) - n * u - y.var() * n / (2 * var)
+        log_l += 0.5 * np.log(2 * np.pi * var / n) + st.norm.logpdf(y.mean(), 0, np.sqrt(25 + var / n))
+        return log_l + st.halfnorm.logpdf(np.exp(u), 0, scale) + u
+
+    u = np.linspace(-10, 16, 200_001)
+    for _ in range(2):
+        kept = u[log_f(u) > log_f(u).max() - 60]
+        u = np.linspace(kept[0] - 1e-3, kept[-1] + 1e-3, 200_001)
+    p = np.exp(log_f(u) - log_f(u).max())
+    var = np.exp(2 * u)
+    post = gb.no_pooling([rows], sigma=gb.HalfNormal(scale), theta=gb.Normal(0, 5))
+    log_evidence = log_f(u).max() + np.log(p.sum() * (u[1] - u[0]))
+    assert post.log_evidence == pytest.approx(log_evidence, rel=1e-11, abs=1e-8)
+    assert post.mean("theta", 0) == pytest.approx(p @ (y.mean() * 25 / (25 + var / n)) / p.sum(), rel=1e-7)
+    assert post.mean("sigma", 0) == pytest.approx(p @ np.exp(u) / p.sum(), rel=1e-7)
+
+
+def test_a_group_of_a_thousand_rows_learns_its_sigma_from_them():
+    x = np.random.default_rng(0).normal(1, 2, 1000)
+    priors = {"sigma": gb.HalfNormal(5), "mu": gb.Normal(0, 5), "tau": gb.HalfNormal(5)}
+    post = gb.partial_pooling([x, [1, 2, 3, 0.5]], **priors)
+    assert post.mean("sigma", 0) == pytest.approx(x.std() * (1 + 3 / 4000), abs=2e-3)  # to the order 1 / n
+    assert post.sd("sigma", 0) == pytest.approx(x.std() / np.sqrt(2000), rel=1e-2)
+    assert post.mean("theta", 0) == pytest.approx(x.mean(), abs=2e-3)

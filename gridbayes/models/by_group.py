@@ -166,9 +166,12 @@ class ByGroup:
     def _partial(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
         masses, log_evidence = run_hyper(self.model, self.grids, self.log_evidence.sum(axis=0))
         shared = {"mu": (marginal_of(masses, 0, self.grids["mu"]),), "tau": (self._tau(),)}
-        log_w = np.log(
-            np.maximum(masses, np.finfo(float).tiny)
-        )  # below, a cell weighs nothing, but its log must be finite
+        log_w = (
+            self.log_evidence.sum(axis=0) - log_evidence
+        )  # in logs, since a mass may underflow where log M_d is lower
+        for axis, (name, grid) in enumerate(self.grids.items()):
+            log_p = self.model.priors[name].logpdf(grid.nodes) + grid.log_weight
+            log_w = log_w + np.expand_dims(log_p, 1 - axis)
         return {**shared, "theta": self._effects(log_w), **self._partial_noise(log_w)}, log_evidence
 
     # --- partial pooling --------------------------------------------------------------------------------------------
