@@ -189,7 +189,9 @@ class Conditional:
         (edges,) = _first_edges(mean, sd, log_w[cells], normal_edges(tol, order))
         log_density = partial(_log_mixture, log_w[cells], mean, sd)
         if not self.is_normal:  # the prior may end where the data do not reach
-            edges = _between(np.union1d(edges, _marks(self.prior)), *self.prior.support)
+            ends = np.array([end for end in self.prior.support if np.isfinite(end)])
+            near = np.add.outer(ends, np.outer([-1, 1], sd.max() * 2.0 ** np.arange(-12, 1))).ravel()
+            edges = _between(np.unique(np.concatenate([edges, _marks(self.prior), near])), *self.prior.support)
             log_density = partial(self._log_sum, log_w[cells], mu, cells)
         return fewest(lambda at: log_density(np.zeros(len(at), int), at), edges, tol, order)
 

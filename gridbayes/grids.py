@@ -170,7 +170,8 @@ def adapt(
 
     A panel is halved until the last Legendre coefficients of the density in it, times its width, fall below `tol` of
     the total mass, weighted by 1 + z**2 (z: distance from the mean in sds) so that the variance is resolved too. Panels
-    whose mass, weighted by 1 + (|x| / the mean |x|)**2, is below `tol`**1.5 are then cut off at both ends.
+    whose mass, weighted by 1 + (r / the mean r)**2, r the distance from the heaviest panel, is below `tol`**1.5 are then
+    cut off at both ends.
 
     Parameters
     ----------
@@ -327,9 +328,11 @@ class _Panels:
         """For each density the grid of its panels, empty ends cut off, and its log density at the nodes."""
         panels = self.part(np.lexsort([self.low, self.item]))
         mass = (panels.density() * legendre_rule(self.order)[1]).sum(axis=1) * panels.half
-        size = np.maximum(np.abs(panels.low), np.abs(panels.high))
-        mean = np.bincount(panels.item, mass * size) / np.bincount(panels.item, mass)
-        reaching = mass * (1 + (size / mean[panels.item]) ** 2)
+        heaviest = np.lexsort([mass, panels.item])[np.cumsum(np.bincount(panels.item)) - 1]
+        centre = (panels.low + panels.half)[heaviest][panels.item]
+        reach = np.maximum(np.abs(panels.low - centre), np.abs(panels.high - centre))
+        mean = np.bincount(panels.item, mass * reach) / np.bincount(panels.item, mass)
+        reaching = mass * (1 + (reach / mean[panels.item]) ** 2)
         heavy = reaching > tol**1.5 * np.bincount(panels.item, mass)[panels.item]
         starts = np.searchsorted(panels.item, np.arange(panels.item[-1] + 2))
         return [panels._trimmed(a, b, heavy) for a, b in itertools.pairwise(starts)]

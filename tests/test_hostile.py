@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import scipy.stats as st
 from scipy.integrate import quad
-from scipy.special import gamma, log_ndtr
+from scipy.special import erfcx, gamma, log_ndtr
 
 import gridbayes as gb
 from gridbayes.models.tails import falls_as, tail_power
@@ -469,3 +469,22 @@ def test_a_group_of_a_thousand_rows_learns_its_sigma_from_them():
     assert post.mean("sigma", 0) == pytest.approx(x.std() * (1 + 3 / 4000), abs=2e-3)  # to the order 1 / n
     assert post.sd("sigma", 0) == pytest.approx(x.std() / np.sqrt(2000), rel=1e-2)
     assert post.mean("theta", 0) == pytest.approx(x.mean(), abs=2e-3)
+
+
+# --- where a grid must look -----------------------------------------------------------------------------------
+
+
+def test_a_flat_prior_that_ends_forty_sds_short_of_the_data():
+    post = gb.complete_pooling([-40.0], sigma=1, theta=gb.Flat(0))
+    hazard = np.sqrt(2 / np.pi) / erfcx(40 / np.sqrt(2))  # of a standard normal above 40
+    assert post.mean("theta") == pytest.approx(hazard - 40, rel=1e-9)
+    assert post.var("theta") == pytest.approx(1 + hazard * (40 - hazard), rel=1e-8)  # it cancels
+
+
+def test_the_heavy_tail_of_a_new_group_is_measured_from_its_middle():
+    def fitted(shift):
+        effects = {**{name: [y + shift] for name, y in zip("ABCD", [28.0, 8, -3, 7], strict=True)}, "new": []}
+        errors = {**dict(zip("ABCD", [[15.0], [10], [16], [11]], strict=True)), "new": []}
+        return gb.partial_pooling(effects, sigma=errors, mu=gb.Flat(), tau=gb.HalfCauchy(5))
+
+    assert fitted(1e6).sd("theta", "new") == pytest.approx(fitted(0).sd("theta", "new"), rel=1e-9)
