@@ -227,7 +227,7 @@ def _widened(grid: Grid, log_p: Float[np.ndarray, "node"], tol: float, ratio: fl
     marks = np.append((grid.edges[:-1, None] + np.diff(grid.edges)[:, None] * np.arange(8) / 8).ravel(), grid.edges[-1])
     taken = [0]
     while taken[-1] < len(marks) - 1:
-        low, high = marks[taken[-1]], marks[taken[-1] + 1 : taken[-1] + 65]
+        low, high = marks[taken[-1]], marks[taken[-1] + 1 : taken[-1] + 33]
         half = (high - low) / 2
         p = _interpolated(grid, mass / grid.weights, low + half[:, None] * (1 + legendre_rule(grid.order)[0]))
         tail = np.abs(p @ legendre_transform(grid.order)[-2:].T).max(axis=1) * half
