@@ -166,7 +166,7 @@ class GivenScales:
         groups, components = len(self.model.observations), len(self.kept)
         if not self.conditional.is_normal:
             components *= len(self.grids["mu"])
-        parts = np.array_split(np.arange(groups), -(-groups * components // TOGETHER))
+        parts = np.array_split(np.arange(groups), min(groups, -(-groups * components // TOGETHER)))
         mixed = self._mixed_by_few if self.conditional.is_normal and groups * components > MANY else self._mixed_by_all
         found = (mixed(part.tolist()) for part in parts)
         return tuple(chain.from_iterable(found))
