@@ -166,9 +166,8 @@ class ByGroup:
     def _partial(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
         masses, log_evidence = run_hyper(self.model, self.grids, self.log_evidence.sum(axis=0))
         shared = {"mu": (marginal_of(masses, 0, self.grids["mu"]),), "tau": (self._tau(),)}
-        log_w = (
-            self.log_evidence.sum(axis=0) - log_evidence
-        )  # in logs, since a mass may underflow where log M_d is lower
+        # as logs of the same joint: a mass may underflow where log M_d is lower still
+        log_w = self.log_evidence.sum(axis=0) - log_evidence
         for axis, (name, grid) in enumerate(self.grids.items()):
             log_p = self.model.priors[name].logpdf(grid.nodes) + grid.log_weight
             log_w = log_w + np.expand_dims(log_p, 1 - axis)

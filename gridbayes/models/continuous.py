@@ -15,10 +15,10 @@ __all__ = ["continuous"]
 def continuous(model: Pooling) -> Posterior:
     """The posterior of the continuous model, on automatic grids."""
     tol, order = FINE
-    if model.likelihood is not None:
-        return ByGroup(model, 10 * tol, order).posterior()
-    if model.own_sigma:  # its sums run over every sigma too; between nodes it is resolved a little less finely
+    if model.own_sigma or model.likelihood is not None:  # more is summed: it is resolved a little less finely
         posterior = ByGroup(model, 10 * tol, order).posterior()
     else:
         posterior = GivenScales(model, tol, order).posterior()
+    if model.likelihood is not None:  # tails.py knows the powers of normal rows alone
+        return posterior
     return replace(posterior, marginals=with_tails(model, posterior.marginals))
