@@ -14,7 +14,7 @@ __all__ = ["interpolated", "log_smoothed"]
 
 RESOLVED = 3.0  # widths of the normal that a panel may span and still be summed over its own nodes
 REACH = 8.0  # widths that hold all but 1e-15 of a normal
-TILE_POINTS, TILE_WIDTHS, TILE_NODES = 128, 16, 256  # compiled sums take tables of these shapes, and no others
+TILE_POINTS, TILE_WIDTHS, TILE_NODES = 64, 32, 128  # compiled sums take tables of these shapes, and no others
 U, U_WEIGHT = np.polynomial.legendre.leggauss(32)  # integrates a normal over 2 * REACH widths to 3e-12
 
 
