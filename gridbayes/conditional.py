@@ -21,7 +21,7 @@ from gridbayes.grids import Grid, adapt, fewest
 from gridbayes.likelihoods import NormalFactors
 from gridbayes.priors import Flat, Normal, Prior
 
-__all__ = ["Affine", "Conditional", "gauss_rule", "graded", "log_sum_exp", "mixture_edges", "normal_edges"]
+__all__ = ["Affine", "Conditional", "gauss_rule", "graded", "log_sum_exp", "mixture_edges", "normal_edges", "weighty"]
 
 CHUNK = 2**16  # numbers in one temporary: more of them do not fit into a core's cache
 LOG_2PI = float(np.log(2 * np.pi))
@@ -123,11 +123,7 @@ class Conditional:
         mass = np.exp(log_w - log_w.max())
         sd = self.location[1]
         spread = mass * ((sd / sd[np.argmax(mass)]) ** 2 + (self.tau / self._middle(mass)) ** 2)
-        kept = np.zeros(len(mass), bool)
-        for weight in (mass, spread):
-            order = np.argsort(weight)
-            kept[order] |= np.cumsum(weight[order]) > 1e-15 * weight.sum()
-        return np.flatnonzero(kept)
+        return weighty(mass, spread)
 
     def _middle(self, weight: Float[np.ndarray, "cell"]) -> float:
         """A typical tau; 1 where tau is 0."""
@@ -372,6 +368,15 @@ def _first_edges(
     edges = centre[:, None] + spread[:, None] * normal
     edges[:, 0], edges[:, -1] = np.minimum(low, edges[:, 0]), np.maximum(high, edges[:, -1])
     return [edges[d] if single[d] else mixture_edges(mean[d], sd[d], log_w) for d in range(len(edges))]
+
+
+def weighty(*weights: Float[np.ndarray, " cell"]) -> np.ndarray:
+    """Indices of the cells without which any of these weights would lose more than 1e-15 of its sum."""
+    kept = np.zeros(len(weights[0]), bool)
+    for weight in weights:
+        order = np.argsort(weight)
+        kept[order] |= np.cumsum(weight[order]) > 1e-15 * weight.sum()
+    return np.flatnonzero(kept)
 
 
 def mixture_edges(

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gridbayes.accuracy import Accuracy
-from gridbayes.conditional import LOG_2PI, graded, log_sum_exp
+from gridbayes.conditional import LOG_2PI, graded, log_sum_exp, weighty
 from gridbayes.convolution import log_convolution
 from gridbayes.double_exponential import double_exponential
 from gridbayes.evidence import EnumeratedSigma, Group, Smooth
@@ -22,7 +22,7 @@ from gridbayes.grids import COARSE, FINE, Grid, adapt
 from gridbayes.likelihoods import learned_sigma
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling
-from gridbayes.models.run import marginal_of, run_groups, run_hyper
+from gridbayes.models.run import as_posterior, marginal_of, run_groups, run_hyper
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
 from gridbayes.posterior import Address, FittedModel, Posterior
 from gridbayes.priors import Prior
@@ -34,16 +34,6 @@ __all__ = ["ByGroup"]
 SCALE_NODES = 96  # of sums over tau; a third to look for its window
 
 type Density = tuple[Grid, np.ndarray]  # a grid and the log density at its nodes
-
-
-def _weighty(log_w: np.ndarray, tau: np.ndarray) -> np.ndarray:
-    """Indices of the tau that weigh anything: all others have less than 1e-15 of the mass and of its tau squared."""
-    mass = np.exp(log_w - log_w.max())
-    kept = np.zeros(len(mass), bool)
-    for weight in (mass, mass * tau**2):
-        order = np.argsort(weight)
-        kept[order] |= np.cumsum(weight[order]) > 1e-15 * weight.sum()
-    return np.flatnonzero(kept)
 
 
 def _smoothed_at(grid: Grid, log_g: np.ndarray, c: float, width: np.ndarray) -> np.ndarray:
@@ -67,9 +57,7 @@ class ByGroup:
         refuse_improper(self.model)
         fit = {"complete": self._complete, "no": self._no, "partial": self._partial}[self.model.kind]
         marginals, log_evidence = fit()
-        ordered = {name: marginals[name] for name in self.model.names}
-        groups = self.model.observations.groups
-        return Posterior(ordered, groups, self.model.per_group, log_evidence, self.model.continuous_program, self)
+        return as_posterior(self, marginals, log_evidence)
 
     # --- groups -----------------------------------------------------------------------------------------------------
 
@@ -226,7 +214,8 @@ class ByGroup:
         """R_d is smooth: it is placed and interpolated on panels of its own, where a softened L_d keeps its weight.
         L_d may have a singularity at the value of a single row, which only the panels of the product need to resolve."""
         mu, tau = self.grids["mu"], self.grids["tau"]
-        columns = _weighty(log_sum_exp(log_w.T), tau.nodes)
+        mass = np.exp(log_sum_exp(log_w.T))
+        columns = weighty(mass, mass * tau.nodes**2)
         rest = (log_w - mu.log_weight[:, None] - self.log_evidence[d])[:, columns]  # tau's weight is in log_w
         width = tau.nodes[columns]
         point = width < 1e-5 * np.diff(mu.edges).min()  # theta is mu to 1e-10 of its density: all such tau are one

@@ -19,7 +19,7 @@ from gridbayes.grids import COARSE, Grid, fewest, in_panels
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling
-from gridbayes.models.run import marginal_of, run_groups, run_hyper
+from gridbayes.models.run import as_posterior, marginal_of, run_groups, run_hyper
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
 from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
 from gridbayes.priors import Prior
@@ -147,9 +147,7 @@ class GivenScales:
     def posterior(self) -> Posterior:
         refuse_improper(self.model)
         marginals, log_evidence = self._no() if self.model.kind == "no" else self._shared()
-        ordered = {name: marginals[name] for name in self.model.names}
-        groups = self.model.observations.groups
-        return Posterior(ordered, groups, self.model.per_group, log_evidence, self.model.continuous_program, self)
+        return as_posterior(self, marginals, log_evidence)
 
     def _shared(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
         """Complete and partial pooling: the shared parameters by the program, then each theta given them."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,11 +14,20 @@ from jaxtyping import Array, Float
 
 from gridbayes.grids import Grid
 from gridbayes.models.pooling import Pooling
-from gridbayes.posterior import checked_masses
+from gridbayes.posterior import Posterior, checked_masses
 from gridbayes.program import Program, Slot
 from gridbayes.summaries import Marginal
 
-__all__ = ["Arguments", "arguments_of", "log_prior", "marginal_of", "run_groups", "run_hyper", "shared_masses"]
+__all__ = [
+    "Arguments",
+    "arguments_of",
+    "as_posterior",
+    "log_prior",
+    "marginal_of",
+    "run_groups",
+    "run_hyper",
+    "shared_masses",
+]
 
 STEP = 32  # tables of automatic grids are padded to a multiple of this, so that few programs are compiled
 UNUSED = dict.fromkeys(("Mu", "Tau", "Theta", "Sigma", "Group"), 1)  # sizes of domains that a run does not touch
@@ -145,3 +155,11 @@ def _padded(table: np.ndarray, shape: tuple[int, ...], fill: float) -> np.ndarra
 def marginal_of(masses: Float[np.ndarray, "*shared"], axis: int, grid: Grid) -> Marginal:
     """One parameter's marginal from masses of all shared ones."""
     return Marginal(grid, masses.sum(axis=tuple(i for i in range(masses.ndim) if i != axis)))
+
+
+def as_posterior(fitted: Any, marginals: Mapping[str, tuple[Marginal, ...]], log_evidence: float) -> Posterior:
+    """The posterior of a fit on automatic grids, its parameters in the order of reports; `fitted` answers questions."""
+    model: Pooling = fitted.model
+    ordered = {name: marginals[name] for name in model.names}
+    groups = model.observations.groups
+    return Posterior(ordered, groups, model.per_group, log_evidence, model.continuous_program, fitted)
