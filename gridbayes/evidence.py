@@ -28,8 +28,17 @@ from gridbayes.smoothing import log_smoothed
 
 __all__ = ["EnumeratedSigma", "Group", "Smooth"]
 
+
+def _hermite(points: int) -> tuple[np.ndarray, np.ndarray]:
+    """z and log weights that sum a standard normal times a polynomial."""
+    z, weight = np.polynomial.hermite_e.hermegauss(points)
+    return z, np.log(weight / weight.sum())
+
+
 Z = np.arange(-8.5, 8.6, 0.5)  # the trapezoid rule for a normal times a factor no narrower than it
 Z_LOG_WEIGHT = -(Z**2) / 2 - np.log(np.exp(-(Z**2) / 2).sum())
+# Gauss-Hermite for a normal so much narrower than the factor, if that changes by no more than so many logs on the points
+HERMITE = ((1e-4, _hermite(2), 2e-3), (0.02, _hermite(5), 1.0), (0.15, _hermite(12), 10.0))
 SIGMA_NODES = 96  # over the sigma of a group of one row
 TILE_MU, TILE_TAU, TILE_SIGMA = 128, 32, 128  # compiled sums take tables of these shapes, and no others
 
@@ -77,10 +86,23 @@ class Smooth:
     def log_evidence(self, mu: Float[np.ndarray, " mu"], tau: Float[np.ndarray, " tau"]) -> Float[np.ndarray, "mu tau"]:
         narrow = tau < 0.8 * self.width
         result = np.empty((len(mu), len(tau)))
-        for k in np.flatnonzero(narrow):
-            result[:, k] = log_sum_exp(self.log_likelihood(mu[:, None] + tau[k] * Z) + Z_LOG_WEIGHT)
+        result[:, narrow] = self._about(mu, tau[narrow])
         log_l = np.broadcast_to(self._log_l[:, None], (len(self._log_l), int((~narrow).sum())))
         result[:, ~narrow] = log_smoothed(self._grid, log_l, mu, tau[~narrow])
+        return result
+
+    def _about(self, mu: Float[np.ndarray, " mu"], tau: Float[np.ndarray, " tau"]) -> Float[np.ndarray, "mu tau"]:
+        """log M_d(mu, tau) for narrow tau: by few points of Gauss-Hermite where the likelihood hardly changes on them."""
+        result, left = np.empty((len(mu), len(tau))), np.ones((len(mu), len(tau)), bool)
+        least = 0.0
+        for most, (z, log_weight), range_ in HERMITE:
+            some = np.flatnonzero((tau >= least * self.width) & (tau < most * self.width))
+            terms = self.log_likelihood(mu[:, None, None] + tau[some, None] * z)
+            left[:, some] = np.ptp(terms, axis=2) > range_
+            result[:, some] = log_sum_exp(terms + log_weight)
+            least = most
+        i, k = np.nonzero(left)
+        result[i, k] = log_sum_exp(self.log_likelihood(mu[i, None] + tau[k, None] * Z) + Z_LOG_WEIGHT)
         return result
 
     @cached_property

@@ -169,7 +169,8 @@ class _Canonical(RowLikelihood):
             edges = np.unique(np.clip(np.concatenate([[low, high], bends, core, own, -far, far]), low, high))
             log_l = y * edges - n * self._cumulant(edges)
             weighs = np.flatnonzero(log_l > log_l.max() - NOTHING)
-            return edges[max(weighs[0] - 1, 0) : weighs[-1] + 2]
+            edges = edges[max(weighs[0] - 1, 0) : weighs[-1] + 2]
+            return edges[np.concatenate([[True], np.diff(edges) > 0.6 * min(width, 1)])]
 
         y, n, _ = self._sums(observations)
         centre, width = self.location(observations)

@@ -17,7 +17,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["observations", "csvfile", "summaries"],
     ["datasets", "likelihoods", "priors", "accuracy"],
     ["convolution", "program", "contraction"],
-    ["conditional", "posterior", "table"],
+    ["conditional", "posterior", "table", "log_joint"],
     ["smoothing", "double_exponential", "models.pooling"],
     ["evidence"],
     ["models.run", "models.scales", "models.tails"],

@@ -6,7 +6,9 @@ times what its rows say,
     p(theta_d | t) = L_d(theta_d) int int p(mu, tau | t) / M_d(mu, tau) N(theta_d; mu, tau) dmu dtau.
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +20,7 @@ from gridbayes.conditional import LOG_2PI, graded, log_sum_exp, weighty
 from gridbayes.convolution import log_convolution
 from gridbayes.double_exponential import double_exponential
 from gridbayes.evidence import EnumeratedSigma, Group, Smooth
-from gridbayes.grids import COARSE, FINE, Grid, adapt
+from gridbayes.grids import COARSE, FINE, Grid, adapt, in_panels
 from gridbayes.likelihoods import learned_sigma
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling
@@ -176,14 +178,16 @@ class ByGroup:
         ((mu, _),) = adapt(self._log_marginal("mu", first), [edges], 1e-3, 8)
         log_density = self._log_marginal("tau", mu)
         tau = double_exponential(lambda tau: log_density(0, tau), ends, size, SCALE_NODES * self.order // FINE[1])
-        ((mu, _),) = adapt(self._log_marginal("mu", tau), [edges], self.tol, self.order)
+        third = Grid(tau.nodes[1::3], tau.weights[1::3])  # of a trapezoid rule: a rougher one, on the same window
+        ((mu, _),) = adapt(self._log_marginal("mu", third), [edges], self.tol, self.order)
         return {"mu": mu, "tau": tau}
 
     def _tau(self) -> Marginal:
         """p(tau | t) on panels."""
         edges = scale_edges(self.model.priors["tau"], sizes_of(self.model))
         edges = np.append(edges[edges < self.grids["tau"].nodes[-1]], self.grids["tau"].nodes[-1])  # it ends there
-        densities = adapt(self._log_marginal("tau", self.grids["mu"]), [edges], self.tol, self.order)
+        mu = in_panels(self.grids["mu"].edges, self.order // 2)  # enough to sum what so many resolve
+        densities = adapt(self._log_marginal("tau", mu), [edges], self.tol, self.order)
         return run_groups(self.model.continuous_program, "effect", densities)[0]
 
     def _log_marginal(self, name: str, grid: Grid) -> Callable[[object, np.ndarray], np.ndarray]:
@@ -193,7 +197,7 @@ class ByGroup:
 
         def log_density(_, x: np.ndarray) -> np.ndarray:
             nodes = (x.ravel(), grid.nodes) if name == "mu" else (grid.nodes, x.ravel())
-            total = np.sum([group.log_evidence(*nodes) for group in self.groups], axis=0)
+            total = self._of_groups(lambda group: group.log_evidence(*nodes)).sum(axis=0)
             total = total if name == "mu" else total.T
             return (self.model.priors[name].logpdf(x.ravel()) + log_sum_exp(total + log_other)).reshape(x.shape)
 
@@ -203,11 +207,17 @@ class ByGroup:
     def log_evidence(self) -> Float[np.ndarray, "group mu tau"]:
         """log M_d(mu, tau) on the grids."""
         nodes = [grid.nodes for grid in self.grids.values()]
-        return np.stack([group.log_evidence(*nodes) for group in self.groups])
+        return self._of_groups(lambda group: group.log_evidence(*nodes))
+
+    def _of_groups(self, compute: Callable[[Group], np.ndarray]) -> np.ndarray:
+        """One table a group, stacked; as many at a time as there are cores."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return np.stack(list(pool.map(compute, self.groups)))
 
     def _effects(self, log_w: Float[np.ndarray, "mu tau"]) -> tuple[Marginal, ...]:
         """p(theta_d | t): L_d times R_d, what the rest of the groups say of theta_d."""
-        densities = [self._effect(d, log_w) for d in range(len(self.groups))]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            densities = list(pool.map(lambda d: self._effect(d, log_w), range(len(self.groups))))
         return run_groups(self.model.continuous_program, "effect", densities)
 
     def _effect(self, d: int, log_w: Float[np.ndarray, "mu tau"]) -> Density:
