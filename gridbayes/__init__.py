@@ -7,11 +7,15 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     from gridbayes.grids import Grid, gauss_legendre, geomspace, linspace, trapezoid
     from gridbayes.likelihoods import Bernoulli, Binomial, Poisson, StudentTErrors
     from gridbayes.models.complete_pooling import complete_pooling
+    from gridbayes.models.linear_regression import linear_regression
     from gridbayes.models.no_pooling import no_pooling
+    from gridbayes.models.normal import normal
     from gridbayes.models.partial_pooling import partial_pooling
+    from gridbayes.models.proportion import proportion
     from gridbayes.observations import Observations, observe
     from gridbayes.posterior import Posterior, PosteriorError
     from gridbayes.priors import (
+        Beta,
         Cauchy,
         Exponential,
         Flat,
@@ -35,6 +39,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Bernoulli",
+    "Beta",
     "Binomial",
     "Cauchy",
     "Exponential",
@@ -63,9 +68,12 @@ __all__ = [
     "datasets",
     "gauss_legendre",
     "geomspace",
+    "linear_regression",
     "linspace",
     "no_pooling",
+    "normal",
     "observe",
     "partial_pooling",
+    "proportion",
     "trapezoid",
 ]

@@ -176,12 +176,12 @@ class Accuracy:
     comparisons: tuple[Comparison, ...] = ()
 
     @classmethod
-    def of(cls, comparisons: Iterable[Comparison], log_evidence: Error, remedy: str) -> "Accuracy":
-        """The statement of mean, sd and the default interval of every parameter, and of log evidence."""
+    def of(cls, comparisons: Iterable[Comparison], log_evidence: Error | None, remedy: str) -> "Accuracy":
+        """The statement of mean, sd and the default interval of every parameter, and of log evidence where it is known."""
         comparisons = tuple(comparisons)
         statistics = _reported_statistics()
         errors = [each.error(statistic, name) for each in comparisons for name, statistic in statistics.items()]
-        return cls((*(error for error in errors if error), log_evidence), remedy, comparisons)
+        return cls(tuple(error for error in (*errors, log_evidence) if error), remedy, comparisons)
 
     @classmethod
     def between(
@@ -200,15 +200,30 @@ class Accuracy:
         return cls.of(comparisons, Error("log_evidence", "value", distance, sources["log_evidence"]), remedy)
 
     @classmethod
-    def refined(cls, posterior: "Posterior", coarse: "Posterior") -> "Accuracy":
-        """Of a posterior on automatic grids: its distance to a coarser one, and the tails beyond both."""
-        source, tails = "refinement of nodes", _tails(posterior)
+    def refined(
+        cls,
+        posterior: "Posterior",
+        coarse: "Posterior",
+        supports: Mapping[str, Support],
+        follow: Mapping[str, str] | None = None,
+    ) -> "Accuracy":
+        """Of a posterior on automatic grids: its distance to a coarser one, and the tails beyond both.
+
+        Parameters
+        ----------
+        supports : by parameter, of those that do not live on the whole line.
+        follow : label of a location to that of the scale which is the size of its distance from its centre: what is cut off
+            the one is missing in the other.
+        """
+        source = "refinement of nodes"
+        tails = {label: Tail.of(marginal, supports.get(_name(label), REAL_LINE)) for label, marginal in posterior.rows}
+        tails |= {label: tails[label].with_scale(tails[scale]) for label, scale in (follow or {}).items()}
         comparisons = [
             Comparison(label, reported, other, source, tails[label])
             for (label, reported), (_, other) in zip(posterior.rows, coarse.rows, strict=True)
         ]
         distance = abs(posterior.log_evidence - coarse.log_evidence) + ROUNDING + RELATIVE * abs(posterior.log_evidence)
-        log_evidence = Error("log_evidence", "value", distance, source)
+        log_evidence = None if math.isnan(distance) else Error("log_evidence", "value", distance, source)
         return cls.of(comparisons, log_evidence, f"automatic grids promise {FINE:g} and miss it here")
 
     @classmethod
@@ -287,15 +302,3 @@ REAL_LINE = (-math.inf, math.inf)
 def _name(label: str) -> str:
     """The parameter of a row's label: `theta` of `theta[MATH]`."""
     return label.partition("[")[0]
-
-
-def _tails(posterior: "Posterior") -> dict[str, Tail]:
-    """The tail of each marginal by label. What is cut off tau is missing in mu, and in a theta without data, too."""
-    model = posterior.model.model  # pyright: ignore[reportAttributeAccessIssue] (automatic grids: of a Pooling)
-    supports = {name: prior.support for name, prior in model.priors.items()}
-    tails = {label: Tail.of(marginal, supports.get(_name(label), REAL_LINE)) for label, marginal in posterior.rows}
-    if "tau" in tails:
-        counts = zip(posterior.groups, model.observations.count, strict=True)
-        far = ["mu", *(f"theta[{group}]" for group, count in counts if count == 0)]
-        tails |= {label: tails[label].with_scale(tails["tau"]) for label in far}
-    return tails

@@ -21,7 +21,17 @@ from gridbayes.grids import Grid, adapt, fewest
 from gridbayes.likelihoods import NormalFactors
 from gridbayes.priors import Flat, Normal, Prior
 
-__all__ = ["Affine", "Conditional", "gauss_rule", "graded", "log_sum_exp", "mixture_edges", "normal_edges", "weighty"]
+__all__ = [
+    "Affine",
+    "Conditional",
+    "gauss_rule",
+    "graded",
+    "log_sum_exp",
+    "mixture_edges",
+    "mixtures",
+    "normal_edges",
+    "weighty",
+]
 
 CHUNK = 2**16  # numbers in one temporary: more of them do not fit into a core's cache
 LOG_2PI = float(np.log(2 * np.pi))
@@ -148,11 +158,10 @@ class Conditional:
         """
         log_w = log_w[cells]
         mean, sd = self._normal(x, cells)
-        edges = _first_edges(mean, sd, log_w, normal_edges(tol, order))
         if self.is_normal:
-            return adapt(partial(_log_mixture, log_w, mean, sd), edges, tol, order)
+            return mixtures(log_w, mean, sd, tol, order)
         marks = _marks(self.prior)
-        edges = [_with_marks(edge, marks) for edge in edges]
+        edges = [_with_marks(edge, marks) for edge in _first_edges(mean, sd, log_w, normal_edges(tol, order))]
         if shared is None:
             return adapt(partial(self._log_sum, log_w, x, cells), edges, tol, order)
         wide = self.tau[cells] >= _coarsest(*shared) / WITHIN
@@ -262,6 +271,18 @@ class Conditional:
         result = self.prior.logpdf(m)
         result[~point] = log_convolution(self.prior, m[~point], s[~point])
         return result
+
+
+def mixtures(
+    log_w: Float[np.ndarray, "cell"],
+    mean: Float[np.ndarray, "item cell"],
+    sd: Float[np.ndarray, "item cell"],
+    tol: float,
+    order: int,
+) -> list[tuple[Grid, Float[np.ndarray, "_node"]]]:
+    """The density of each item, N(mean_k, sd_k) mixed over the cells, on panels that resolve it; its log, unnormalised."""
+    edges = _first_edges(mean, sd, log_w, normal_edges(tol, order))
+    return adapt(partial(_log_mixture, log_w, mean, sd), edges, tol, order)
 
 
 def _log_mixture(

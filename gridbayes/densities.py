@@ -125,6 +125,22 @@ def gamma_lpdf(x: Values, alpha: Values, beta: Values) -> Values:
 
 
 @_density
+def beta_lpdf(x: Values, alpha: Values, beta: Values) -> Values:
+    """log of x^(alpha - 1) (1 - x)^(beta - 1) / B(alpha, beta) on [0, 1] (JKB ch. 25).
+
+    At an end whose exponent is below 0 it is +inf.
+
+    >>> round(float(beta_lpdf(0.5, 2.0, 2.0)), 6)
+    0.405465
+    """
+    xp, special = _numpy(x), _special(x)
+    outside = (x < 0) | (x > 1)
+    x = xp.where(outside, 0.5, x)
+    log_p = special.xlogy(alpha - 1, x) + special.xlog1py(beta - 1, -x) - special.betaln(alpha, beta)
+    return xp.where(outside, -math.inf, log_p)
+
+
+@_density
 def inverse_gamma_lpdf(x: Values, alpha: Values, beta: Values) -> Values:
     """log of beta^alpha / Gamma(alpha) x^(-alpha - 1) e^(-beta / x) on x > 0 (JKB ch. 17).
 

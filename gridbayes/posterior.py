@@ -151,16 +151,18 @@ class Posterior:
     def contrast(self, first: Hashable, second: Hashable) -> "Posterior":
         """The exact posterior of theta[first] - theta[second], as a Posterior of one parameter, `difference`.
 
-        The two are independent given the other parameters, not marginally: their common dependence is kept.
+        Of a regression with several inputs it is the difference of two slopes. The two are independent given the other
+        parameters, not marginally: their common dependence is kept.
         """
-        if "theta" not in self.per_group:
+        name = next((name for name in ("theta", "slope") if name in self.per_group), None)
+        if name is None:
             raise ValueError(f"contrast needs a theta for every group; {self.model.title} has one for all.")
         indices = [self._group_index(label) for label in (first, second)]
         if indices[0] == indices[1]:
             raise ValueError(f"contrast needs two different groups; got {first!r} twice.")
         marginal = self.model.contrast(*indices)
         title = f"{first} - {second} in {self.model.title}"
-        expected = float(self.mean("theta", first)) - float(self.mean("theta", second))
+        expected = float(self.mean(name, first)) - float(self.mean(name, second))
         return Posterior(
             {"difference": (marginal,)},
             (),
@@ -169,6 +171,16 @@ class Posterior:
             self.program,
             _Derived(title, self, expected),
         )
+
+    def predict(self, *inputs: object, **options: object) -> "Posterior":
+        """What new rows may show, exact, as a Posterior of `expected` and `y`, one of each a row.
+
+        The arguments are those of the model's inputs: for a regression `x`, `data` and known `errors` as in its call.
+        """
+        predict = getattr(self.model, "predict", None)
+        if predict is None:
+            raise TypeError(f"{self.model.title} does not predict new rows.")
+        return predict(*inputs, **options)
 
     # --- reports ------------------------------------------------------------------------------------------------
 

@@ -203,6 +203,22 @@ class Gamma(_OnHalfLine):
 
 
 @dataclass(frozen=True, repr=False)
+class Beta(Prior):
+    """Beta on [0, 1] with mean alpha / (alpha + beta); see `beta_lpdf`."""
+
+    alpha: Annotated[float, "one more than the successes it stands for"]
+    beta: Annotated[float, "one more than the failures it stands for"]
+    lpdf = "beta_lpdf"
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    def _quantile(self, q: Floats) -> Floats:
+        return betaincinv(self.alpha, self.beta, q)
+
+
+@dataclass(frozen=True, repr=False)
 class InverseGamma(_OnHalfLine):
     """1 / X for X ~ Gamma(alpha, beta), mean beta / (alpha - 1); see `inverse_gamma_lpdf`."""
 

@@ -5,13 +5,14 @@ The one file that imports memo. A program's source names its domains (`Mu`, `Tau
 compiled once for each combination of sizes, never for values.
 """
 
+import ast
 import hashlib
 import linecache
 import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -48,11 +49,22 @@ class Program:
     def compile(self, **sizes: int) -> SimpleNamespace:
         """The memos by name, over domains of these sizes, as functions of JAX arrays and scalars.
 
+        A domain without a size has one value: a run that does not touch its memos need not know it.
+
         Raises
         ------
         memo's own error, with its line and caret, when the text is not a legal memo.
         """
-        return _compiled(self.source, tuple(sorted(sizes.items())))
+        return _compiled(self.source, tuple(sorted((dict.fromkeys(self.domains, 1) | sizes).items())))
+
+    @cached_property
+    def domains(self) -> tuple[str, ...]:
+        """The domains of its axes; none where the text is not Python, for compilation to say so."""
+        try:
+            memos = [node for node in ast.parse(self.source).body if isinstance(node, ast.FunctionDef)]
+        except SyntaxError:
+            return ()
+        return tuple({ast.unparse(axis.bound) for memo in memos for axis in memo.type_params if axis.bound})
 
 
 @lru_cache(maxsize=64)  # a compiled model holds about a megabyte

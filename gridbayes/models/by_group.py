@@ -19,12 +19,12 @@ from gridbayes.accuracy import Accuracy
 from gridbayes.conditional import LOG_2PI, graded, log_sum_exp, weighty
 from gridbayes.convolution import log_convolution
 from gridbayes.double_exponential import double_exponential
+from gridbayes.engine import marginal_of, run_groups, run_hyper
 from gridbayes.evidence import EnumeratedSigma, Group, Smooth
 from gridbayes.grids import COARSE, FINE, Grid, adapt, in_panels
 from gridbayes.likelihoods import learned_sigma
 from gridbayes.models.placed import ROUGH, discretised
-from gridbayes.models.pooling import Pooling
-from gridbayes.models.run import as_posterior, marginal_of, run_groups, run_hyper
+from gridbayes.models.pooling import Pooling, as_posterior
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
 from gridbayes.posterior import Address, FittedModel, Posterior
 from gridbayes.priors import Prior
@@ -114,7 +114,9 @@ class ByGroup:
 
         ((grid, _),) = adapt(log_density, [self._location_edges(prior)], self.tol, self.order)
         own = np.stack([group.log_likelihood(grid.nodes) for group in self.groups])
-        masses, log_evidence = run_hyper(self.model, {"theta": grid}, own.sum(axis=0))
+        masses, log_evidence = run_hyper(
+            self.model.continuous_program, self.model.hyper, {"theta": grid}, own.sum(axis=0)
+        )
         rest = prior.logpdf(grid.nodes) + own.sum(axis=0) - own - log_evidence
         noise = self._noise(lambda d, c, width: _smoothed_at(grid, rest[d], c, width))
         return {"theta": (Marginal(grid, masses),), **noise}, log_evidence
@@ -128,7 +130,7 @@ class ByGroup:
             return prior.logpdf(theta) + np.stack(own)
 
         densities = adapt(log_density, [edges] * len(self.groups), self.tol, self.order)
-        effect = run_groups(self.model.continuous_program, "effect", densities)
+        effect = run_groups(self.model.continuous_program, "effect", "theta", densities)
         log_evidence = sum(float(log_sum_exp(log_p + grid.log_weight)) for grid, log_p in densities)
         noise = self._noise(lambda d, c, width: log_convolution(prior, c, width))
         return {"theta": effect, **noise}, log_evidence
@@ -151,10 +153,12 @@ class ByGroup:
             return np.stack(rows)
 
         densities = adapt(log_density, [self._sigma_edges(d) for d in range(len(self.groups))], self.tol, self.order)
-        return {"sigma": run_groups(self.model.continuous_program, "noise", densities)}
+        return {"sigma": run_groups(self.model.continuous_program, "noise", "sigma", densities)}
 
     def _partial(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
-        masses, log_evidence = run_hyper(self.model, self.grids, self.log_evidence.sum(axis=0))
+        masses, log_evidence = run_hyper(
+            self.model.continuous_program, self.model.hyper, self.grids, self.log_evidence.sum(axis=0)
+        )
         shared = {"mu": (marginal_of(masses, 0, self.grids["mu"]),), "tau": (self._tau(),)}
         # as logs of the same joint: a mass may underflow where log M_d is lower still
         log_w = self.log_evidence.sum(axis=0) - log_evidence
@@ -188,7 +192,7 @@ class ByGroup:
         edges = np.append(edges[edges < self.grids["tau"].nodes[-1]], self.grids["tau"].nodes[-1])  # it ends there
         mu = in_panels(self.grids["mu"].edges, self.order // 2)  # enough to sum what so many resolve
         densities = adapt(self._log_marginal("tau", mu), [edges], self.tol, self.order)
-        return run_groups(self.model.continuous_program, "effect", densities)[0]
+        return run_groups(self.model.continuous_program, "effect", "theta", densities)[0]
 
     def _log_marginal(self, name: str, grid: Grid) -> Callable[[object, np.ndarray], np.ndarray]:
         """log p(mu, t) or log p(tau, t), the other summed over `grid`."""
@@ -218,7 +222,7 @@ class ByGroup:
         """p(theta_d | t): L_d times R_d, what the rest of the groups say of theta_d."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             densities = list(pool.map(lambda d: self._effect(d, log_w), range(len(self.groups))))
-        return run_groups(self.model.continuous_program, "effect", densities)
+        return run_groups(self.model.continuous_program, "effect", "theta", densities)
 
     def _effect(self, d: int, log_w: Float[np.ndarray, "mu tau"]) -> Density:
         """R_d is smooth: it is placed and interpolated on panels of its own, where a softened L_d keeps its weight.
@@ -267,7 +271,7 @@ class ByGroup:
             return result
 
         densities = adapt(log_density, [self._sigma_edges(d) for d in range(len(self.groups))], self.tol, self.order)
-        return {"sigma": run_groups(self.model.continuous_program, "noise", densities)}
+        return {"sigma": run_groups(self.model.continuous_program, "noise", "sigma", densities)}
 
     def _log_noise(
         self, d: int, sigma: Float[np.ndarray, " sigma"], rest: Float[np.ndarray, "mu tau"]
@@ -293,4 +297,4 @@ class ByGroup:
 
     def accuracy(self, posterior: Posterior) -> Accuracy:
         """The distance to a coarser rule: an upper bound, since the finer one is closer to the continuum than to it."""
-        return Accuracy.refined(posterior, ByGroup(self.model, 10 * self.tol, COARSE[1]).posterior())
+        return self.model.refined(posterior, ByGroup(self.model, 10 * self.tol, COARSE[1]).posterior())

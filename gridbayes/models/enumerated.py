@@ -25,10 +25,10 @@ from gridbayes.contraction import (
     product_of_factors,
     require_memory,
 )
+from gridbayes.engine import Arguments, arguments_of, log_prior, shared_masses
 from gridbayes.grids import Grid
 from gridbayes.likelihoods import known_sigma, learned_sigma
 from gridbayes.models.pooling import Pooling
-from gridbayes.models.run import Arguments, arguments_of, log_prior, shared_masses
 from gridbayes.posterior import Address, Posterior, checked_masses
 from gridbayes.program import Program, Slot
 from gridbayes.summaries import Marginal

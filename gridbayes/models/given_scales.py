@@ -15,11 +15,11 @@ from scipy.special import logsumexp
 
 from gridbayes.accuracy import Accuracy
 from gridbayes.conditional import Affine, Conditional, gauss_rule
+from gridbayes.engine import marginal_of, run_groups, run_hyper
 from gridbayes.grids import COARSE, Grid, fewest, in_panels
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
 from gridbayes.models.placed import ROUGH, discretised
-from gridbayes.models.pooling import Pooling
-from gridbayes.models.run import as_posterior, marginal_of, run_groups, run_hyper
+from gridbayes.models.pooling import Pooling, as_posterior
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
 from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
 from gridbayes.priors import Prior
@@ -187,7 +187,7 @@ class GivenScales:
         )
         if (off > 1e-11 * found.max(axis=1, keepdims=True)).any():
             return self._mixed_by_all(d)
-        return run_groups(self.model.continuous_program, "effect", densities)
+        return run_groups(self.model.continuous_program, "effect", "theta", densities)
 
     @cached_property
     def few(self) -> tuple[Conditional, np.ndarray]:
@@ -213,7 +213,12 @@ class GivenScales:
     def hyper(self) -> tuple[np.ndarray, float]:
         """p(shared parameters | t) on their grids, and log evidence, by the program."""
         nodes, shape = next(iter(self.grids.values())).nodes, [len(grid) for grid in self.grids.values()]
-        return run_hyper(self.model, self.grids, self.conditional.log_likelihood(nodes[:, None]).reshape(shape))
+        return run_hyper(
+            self.model.continuous_program,
+            self.model.hyper,
+            self.grids,
+            self.conditional.log_likelihood(nodes[:, None]).reshape(shape),
+        )
 
     @cached_property
     def log_w(self) -> np.ndarray:
@@ -236,7 +241,7 @@ class GivenScales:
             self.order,
             (self.grids["mu"], self.hyper[0].reshape(-1, len(self.log_w))),
         )
-        return run_groups(self.model.continuous_program, "effect", densities)
+        return run_groups(self.model.continuous_program, "effect", "theta", densities)
 
     def _no(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
         """No pooling: a shared sigma by the program, then each theta by its own rows and its prior."""
@@ -244,12 +249,14 @@ class GivenScales:
         if not self.scales:
             log_w, marginals, log_evidence = np.zeros(1), {}, float(self.log_joint[0])
         else:
-            masses, log_evidence = run_hyper(self.model, self.scales, self._log_evidence(self.cells))
+            masses, log_evidence = run_hyper(
+                self.model.continuous_program, self.model.hyper, self.scales, self._log_evidence(self.cells)
+            )
             with np.errstate(divide="ignore"):
                 log_w = np.log(masses)
             marginals = {"sigma": (Marginal(self.scales["sigma"], masses),)}
         densities = [part.own_marginal(log_w, self.tol, self.order) for part in groups]
-        return {**marginals, "theta": run_groups(program, "effect", densities)}, log_evidence
+        return {**marginals, "theta": run_groups(program, "effect", "theta", densities)}, log_evidence
 
     # --- what a Posterior asks for --------------------------------------------------------------------------------
 
@@ -301,4 +308,4 @@ class GivenScales:
 
     def accuracy(self, posterior: Posterior) -> Accuracy:
         """The distance to a coarser rule: an upper bound, since the finer one is closer to the continuum than to it."""
-        return Accuracy.refined(posterior, GivenScales(self.model, *COARSE).posterior())
+        return self.model.refined(posterior, GivenScales(self.model, *COARSE).posterior())

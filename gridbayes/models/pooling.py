@@ -11,17 +11,21 @@ Rows may have another likelihood than the normal (likelihoods.py): then theta is
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from gridbayes.accuracy import Accuracy
+from gridbayes.engine import each_memo, hyper_memo
 from gridbayes.grids import Grid, as_grid
 from gridbayes.likelihoods import RowLikelihood, known_sigma
 from gridbayes.observations import Observations, observe, observe_with
+from gridbayes.posterior import Posterior
 from gridbayes.priors import FromErrors, HalfCauchy, Normal, Prior, Uniform, as_prior, as_scale_prior
 from gridbayes.program import Program, Slot, signature
+from gridbayes.summaries import Marginal
 
-__all__ = ["Pooling", "pooling", "prior_or_scale", "theta_prior"]
+__all__ = ["Pooling", "as_posterior", "pooling", "prior_or_scale", "theta_prior"]
 
 Kind = Literal["complete", "no", "partial"]
 
@@ -82,6 +86,13 @@ class Pooling:
         theta = () if self.kind == "complete" else ("theta",)
         return frozenset((*theta, *(("sigma",) if self.own_sigma else ())))
 
+    def refined(self, posterior: Posterior, coarse: Posterior) -> Accuracy:
+        """The accuracy of a fit on automatic grids beside a coarser one: mu, and a theta without data, follow tau."""
+        supports = {name: prior.support for name, prior in self.priors.items()}
+        counts = zip(self.observations.groups, self.observations.count, strict=True)
+        far = ["mu", *(f"theta[{group}]" for group, count in counts if count == 0)] if "tau" in self.priors else []
+        return Accuracy.refined(posterior, coarse, supports, dict.fromkeys(far, "tau"))
+
     @cached_property
     def program(self) -> Program:
         """The memos of this model, as text."""
@@ -90,14 +101,14 @@ class Pooling:
     @cached_property
     def continuous_program(self) -> Program:
         """The memos of this model in the continuum, where a theta given the shared parameters is a closed form."""
-        memos = [*(slot.memo for slot in self.hyper), *([_hyper_memo(self.hyper)] if self.hyper else [])]
-        memos += [EFFECT] if self.kind != "complete" else []
-        return Program("\n".join(memos + ([NOISE] if self.own_sigma else [])))
+        memos = [*(slot.memo for slot in self.hyper), *([hyper_memo(self.hyper)] if self.hyper else [])]
+        memos += [each_memo("effect", "theta")] if self.kind != "complete" else []
+        return Program("\n".join(memos + ([each_memo("noise", "sigma")] if self.own_sigma else [])))
 
     def _memos(self) -> list[str]:
         memos = [slot.memo for slot in self.hyper]
         if self.hyper:
-            memos.append(_hyper_memo(self.hyper))
+            memos.append(hyper_memo(self.hyper))
         if self.kind == "no":
             memos.append(Slot("theta", self.priors["theta"]).memo)
         if self.kind == "partial":
@@ -117,33 +128,6 @@ def log_population[_mu: Mu, _tau: Tau, _theta: Theta](
     return (normal_lpdf(at(theta_nodes, _theta), at(mu_nodes, _mu), at(tau_nodes, _tau))
             + at(theta_log_weight, _theta))
 """
-
-
-EFFECT = """\
-@memo
-def effect[_d: Group, _theta: Theta](log_density: ...):
-    nature: knows(_d)
-    nature: chooses(theta in Theta, wpp=exp(at(log_density, _d, theta)))
-    return Pr[nature.theta == _theta]
-"""
-
-NOISE = EFFECT.replace("effect", "noise").replace("theta", "sigma").replace("Theta", "Sigma")
-
-
-def _hyper_memo(slots: tuple[Slot, ...]) -> str:
-    """p(shared parameters | t): the prior times the evidence of all groups at each cell."""
-    names = [slot.name for slot in slots]
-    tables = [table for slot in slots for table in slot.tables]
-    scalars = [scalar for slot in slots for scalar in slot.scalars]
-    axes = ", ".join(f"_{slot.name}: {slot.domain}" for slot in slots)
-    choices = ", ".join(f"{slot.name} in {slot.domain}" for slot in slots)
-    terms = "\n        + ".join([*(slot.call for slot in slots), f"at(log_likelihood, {', '.join(names)})"])
-    query = ", ".join(f"nature.{name} == _{name}" for name in names)
-    return (
-        f"@memo\ndef hyper[{axes}](\n        {signature([*tables, 'log_likelihood'], scalars)}):\n"
-        f"    nature: chooses({choices}, wpp=exp(\n        {terms}))\n"
-        f"    return Pr[{query}]\n"
-    )
 
 
 def _effect_memo(shared_sigma: bool) -> str:
@@ -168,6 +152,14 @@ def _noise_memo(slot: Slot) -> str:
         f"        {slot.call} + at(log_likelihood, _d, sigma)))\n"
         "    return Pr[nature.sigma == _sigma]\n"
     )
+
+
+def as_posterior(fitted: Any, marginals: Mapping[str, tuple[Marginal, ...]], log_evidence: float) -> Posterior:
+    """The posterior of a fit on automatic grids, its parameters in the order of reports; `fitted` answers questions."""
+    model: Pooling = fitted.model
+    ordered = {name: marginals[name] for name in model.names}
+    groups = model.observations.groups
+    return Posterior(ordered, groups, model.per_group, log_evidence, model.continuous_program, fitted)
 
 
 # --- from a call's arguments to a model -------------------------------------------------------------------------

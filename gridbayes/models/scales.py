@@ -6,7 +6,7 @@ from jaxtyping import Float
 from gridbayes.models.pooling import Pooling
 from gridbayes.priors import Flat, Prior
 
-__all__ = ["refuse_improper", "scale_edges", "sizes_of"]
+__all__ = ["power_at_zero", "refuse_improper", "scale_edges", "sizes_of"]
 
 
 def sizes_of(model: Pooling) -> list[float]:
@@ -90,7 +90,7 @@ def _refuse_zero_spread(model: Pooling) -> None:
     """
     if "sigma" not in model.priors:
         return
-    observations, power = model.observations, _power_at_zero(model.priors["sigma"])
+    observations, power = model.observations, power_at_zero(model.priors["sigma"])
     groups, rows = int((observations.count > 0).sum()), len(observations.values)
     if model.own_sigma:
         flat = (observations.sum_of_squares == 0) & (power <= observations.count - 2)
@@ -100,7 +100,7 @@ def _refuse_zero_spread(model: Pooling) -> None:
         remedy = "shared_sigma=True, "
     else:
         equal = np.ptp(observations.values) == 0
-        together = power + _power_at_zero(model.priors["tau"]) <= rows - 3 if model.kind == "partial" else False
+        together = power + power_at_zero(model.priors["tau"]) <= rows - 3 if model.kind == "partial" else False
         shared = 1 if model.kind == "complete" else groups
         alone = (equal if shared == 1 else observations.sum_of_squares.sum() == 0) and power <= rows - shared - 1
         flat = np.array([alone or (equal and together)])
@@ -112,7 +112,7 @@ def _refuse_zero_spread(model: Pooling) -> None:
         )
 
 
-def _power_at_zero(prior: Prior) -> float:
+def power_at_zero(prior: Prior) -> float:
     """The a of a density that goes to 0 as x**a; inf where it vanishes faster than any power."""
     low, high = prior.logpdf(np.array([1e-300, 1e-290]))
     return float((high - low) / np.log(1e10)) if np.isfinite(low) else np.inf

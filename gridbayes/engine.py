@@ -1,10 +1,14 @@
-"""Running the memos that every pooling model has: the prior of a parameter, and the posterior of the shared ones."""
+"""The engine under every model that is stated by slots: p(parameters | t) from their priors and a table of log p(t | them).
+
+A model states its parameters as slots (program.py) and hands over the log likelihood on the product of their grids. The
+memo `hyper` multiplies the two; the memos of `each_memo` normalise one density a group. Pooling models, regressions and
+the rest differ in how they come by the table.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,15 +17,15 @@ from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float
 
 from gridbayes.grids import Grid
-from gridbayes.models.pooling import Pooling
-from gridbayes.posterior import Posterior, checked_masses
-from gridbayes.program import Program, Slot
+from gridbayes.posterior import checked_masses
+from gridbayes.program import Program, Slot, signature
 from gridbayes.summaries import Marginal
 
 __all__ = [
     "Arguments",
     "arguments_of",
-    "as_posterior",
+    "each_memo",
+    "hyper_memo",
     "log_prior",
     "marginal_of",
     "run_groups",
@@ -30,7 +34,33 @@ __all__ = [
 ]
 
 STEP = 32  # tables of automatic grids are padded to a multiple of this, so that few programs are compiled
-UNUSED = dict.fromkeys(("Mu", "Tau", "Theta", "Sigma", "Group"), 1)  # sizes of domains that a run does not touch
+
+
+def hyper_memo(slots: tuple[Slot, ...]) -> str:
+    """p(parameters | t): their priors times the likelihood, or the evidence of all groups, at each cell."""
+    names = [slot.name for slot in slots]
+    tables = [table for slot in slots for table in slot.tables]
+    scalars = [scalar for slot in slots for scalar in slot.scalars]
+    axes = ", ".join(f"_{slot.name}: {slot.domain}" for slot in slots)
+    choices = ", ".join(f"{slot.name} in {slot.domain}" for slot in slots)
+    terms = "\n        + ".join([*(slot.call for slot in slots), f"at(log_likelihood, {', '.join(names)})"])
+    query = ", ".join(f"nature.{name} == _{name}" for name in names)
+    return (
+        f"@memo\ndef hyper[{axes}](\n        {signature([*tables, 'log_likelihood'], scalars)}):\n"
+        f"    nature: chooses({choices}, wpp=exp(\n        {terms}))\n"
+        f"    return Pr[{query}]\n"
+    )
+
+
+def each_memo(memo: str, parameter: str) -> str:
+    """p(parameter_d | t) of each group, from one log density a group."""
+    domain = parameter.capitalize()
+    return (
+        f"@memo\ndef {memo}[_d: Group, _{parameter}: {domain}](log_density: ...):\n"
+        "    nature: knows(_d)\n"
+        f"    nature: chooses({parameter} in {domain}, wpp=exp(at(log_density, _d, {parameter})))\n"
+        f"    return Pr[nature.{parameter} == _{parameter}]\n"
+    )
 
 
 @dataclass(frozen=True)
@@ -84,9 +114,9 @@ def arguments_of(slot: Slot, grid: Grid) -> dict[str, np.ndarray]:
 
 
 def run_hyper(
-    model: Pooling, grids: Mapping[str, Grid], log_likelihood: Float[np.ndarray, "*shared"]
+    program: Program, slots: tuple[Slot, ...], grids: Mapping[str, Grid], log_likelihood: Float[np.ndarray, "*shared"]
 ) -> tuple[Float[np.ndarray, "*shared"], float]:
-    """p(shared parameters | t) and log evidence by the model's continuous program, on automatic grids.
+    """p(shared parameters | t) and log evidence by a program's memo `hyper`, on automatic grids.
 
     Parameters
     ----------
@@ -94,23 +124,24 @@ def run_hyper(
     log_likelihood : log p(t | shared parameters) on their product.
     """
     with jax.enable_x64(True):
-        return _run_hyper(model, grids, log_likelihood)
+        return _run_hyper(program, slots, grids, log_likelihood)
 
 
-def _run_hyper(model: Pooling, grids: Mapping[str, Grid], log_likelihood: np.ndarray) -> tuple[np.ndarray, float]:
+def _run_hyper(
+    program: Program, slots: tuple[Slot, ...], grids: Mapping[str, Grid], log_likelihood: np.ndarray
+) -> tuple[np.ndarray, float]:
     shape = tuple(map(_padded_length, log_likelihood.shape))
-    sizes = tuple(sorted({**UNUSED, **dict(zip((slot.domain for slot in model.hyper), shape, strict=True))}.items()))
+    sizes = dict(zip((slot.domain for slot in slots), shape, strict=True))
     arguments = {}
-    for slot in model.hyper:
+    for slot in slots:
         for name, value in slot.arguments(grids[slot.name]).items():
             table = np.asarray(value, float)  # a node of no weight repeats the last: at 0 a density may have a pole
             fill = -np.inf if name.endswith("_log_weight") else float(table.flat[-1])
             arguments[name] = _padded(table, (_padded_length(len(grids[slot.name])),), fill)
-    slots = tuple(map(Arguments.of, model.hyper))
     table = _padded(log_likelihood, shape, 0.0)
-    result = _hyper(model.continuous_program, slots, sizes)(arguments, table)
+    result = _hyper(program, tuple(map(Arguments.of, slots)), tuple(sorted(sizes.items())))(arguments, table)
     masses = np.asarray(result["hyper"])[tuple(map(slice, log_likelihood.shape))]
-    names = ", ".join(slot.name for slot in model.hyper)
+    names = ", ".join(slot.name for slot in slots)
     return checked_masses(masses, names, axes=masses.ndim), float(result["log_evidence"])
 
 
@@ -122,24 +153,23 @@ def _hyper(program: Program, slots: tuple[Arguments, ...], sizes: tuple[tuple[st
 
 
 def run_groups(
-    program: Program, memo: str, densities: list[tuple[Grid, Float[np.ndarray, " _node"]]]
+    program: Program, memo: str, parameter: str, densities: list[tuple[Grid, Float[np.ndarray, " _node"]]]
 ) -> tuple[Marginal, ...]:
-    """The masses of one parameter of every group, by the program's `effect` or `noise`, from log densities on grids."""
-    parameter = {"effect": "Theta", "noise": "Sigma"}[memo]
+    """The masses of one parameter of every group, by a memo of `each_memo`, from log densities on grids."""
     length = _padded_length(max(len(grid) for grid, _ in densities))
     table = np.full((len(densities), length), -np.inf)
     for row, (grid, log_density) in zip(table, densities, strict=True):
         row[: len(grid)] = log_density + grid.log_weight
-    sizes = {"Group": len(densities), parameter: length}
+    sizes = {"Group": len(densities), parameter.capitalize(): length}
     with jax.enable_x64(True):
         masses = np.asarray(_groups(program, memo, tuple(sorted(sizes.items())))(jnp.asarray(table)))
-    checked_masses(masses, parameter.lower())
+    checked_masses(masses, parameter)
     return tuple(Marginal(grid, row[: len(grid)]) for (grid, _), row in zip(densities, masses, strict=True))
 
 
 @lru_cache(maxsize=64)
 def _groups(program: Program, memo: str, sizes: tuple[tuple[str, int], ...]):
-    return jax.jit(getattr(program.compile(**{**UNUSED, **dict(sizes)}), memo))
+    return jax.jit(getattr(program.compile(**dict(sizes)), memo))
 
 
 def _padded_length(length: int) -> int:
@@ -155,11 +185,3 @@ def _padded(table: np.ndarray, shape: tuple[int, ...], fill: float) -> np.ndarra
 def marginal_of(masses: Float[np.ndarray, "*shared"], axis: int, grid: Grid) -> Marginal:
     """One parameter's marginal from masses of all shared ones."""
     return Marginal(grid, masses.sum(axis=tuple(i for i in range(masses.ndim) if i != axis)))
-
-
-def as_posterior(fitted: Any, marginals: Mapping[str, tuple[Marginal, ...]], log_evidence: float) -> Posterior:
-    """The posterior of a fit on automatic grids, its parameters in the order of reports; `fitted` answers questions."""
-    model: Pooling = fitted.model
-    ordered = {name: marginals[name] for name in model.names}
-    groups = model.observations.groups
-    return Posterior(ordered, groups, model.per_group, log_evidence, model.continuous_program, fitted)

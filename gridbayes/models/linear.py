@@ -1,0 +1,320 @@
+"""Linear models with normal errors: given sigma the coefficients leave in closed form, and sigma alone is enumerated.
+
+    y_i ~ N(x_i . b, sigma e_i),      b_j ~ N(m_j, s_j) or flat,      sigma ~ p(sigma), or known
+
+With W = diag(e**-2), P = diag(s**-2) (0 where flat) and A = X'W X / sigma**2 + P,
+
+    b | sigma, y ~ N(A**-1 (X'W y / sigma**2 + P m), A**-1)
+    log p(y | sigma) = -n log sigma - sum log e - |y - X b|_W**2 / (2 sigma**2) - |b - m|_P**2 / 2
+                       + log |P| / 2 - log |A| / 2,
+
+b at its mean; each flat coefficient adds log(2 pi) / 2, and each row takes it away. The rows enter through R, Q'y and the
+residual of X = Q R, so nothing cancels.
+
+Sources: Gelman et al., Bayesian Data Analysis, 3rd ed., sections 14.2 and 14.8; Lawson & Hanson, Solving Least Squares
+Problems (1974), chapter 25, on priors as rows.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from gridbayes._types import PerRow
+from gridbayes.accuracy import Accuracy
+from gridbayes.conditional import LOG_2PI, mixtures, weighty
+from gridbayes.engine import each_memo, hyper_memo, run_groups, run_hyper
+from gridbayes.grids import COARSE, FINE, Grid, adapt
+from gridbayes.models.coefficients import Term
+from gridbayes.models.predicted import predicted, warn_outside
+from gridbayes.models.scales import power_at_zero, scale_edges
+from gridbayes.posterior import Address, Posterior
+from gridbayes.priors import Flat, Normal, Prior
+from gridbayes.program import Program, Slot
+from gridbayes.rows import read_inputs
+from gridbayes.summaries import Marginal
+
+__all__ = ["Linear", "linear"]
+
+EXACT = 1e-13  # of the rows' size: a residual that small is rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """A linear model with its rows, and how finely to fit it.
+
+    Parameters
+    ----------
+    terms : the coefficients, in the order of x's columns.
+    x : (row, coefficient).
+    y : (row,).
+    errors : (row,) e, which sigma multiplies.
+    sigma : its prior, or its value.
+    what : the model in a word, for titles.
+    """
+
+    terms: tuple[Term, ...]
+    x: Float[np.ndarray, "row coefficient"]
+    y: PerRow
+    errors: PerRow
+    sigma: Prior | float
+    what: str
+    tol: float = FINE[0]
+    order: int = FINE[1]
+
+    @property
+    def title(self) -> str:
+        """One line: the model, its priors, its rows."""
+        priors = {term.name: term.prior for term in self.terms}
+        if all(priors[term.name] == term.prior for term in self.terms):
+            stated = [f"{name} ~ {prior!r}" for name, prior in priors.items()]
+        else:
+            stated = [f"{term} ~ {term.prior!r}" for term in self.terms]
+        sigma = f"sigma ~ {self.sigma!r}" if isinstance(self.sigma, Prior) else f"sigma {self.sigma:g}"
+        return f"{self.what} of {len(self.y)} rows, {', '.join([*stated, sigma])}"
+
+    # --- given sigma ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _prior(self) -> tuple[np.ndarray, np.ndarray]:
+        """m and 1 / s of each coefficient."""
+        normal = [term.prior if isinstance(term.prior, Normal) else None for term in self.terms]
+        return np.array([p.loc if p else 0.0 for p in normal]), np.array([1 / p.scale if p else 0.0 for p in normal])
+
+    @cached_property
+    def _rows(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """R, Q'y and |y - Q Q'y|**2 of the rows over their e."""
+        q, r = np.linalg.qr(self.x / self.errors[:, None])
+        y = self.y / self.errors
+        projected = q.T @ y
+        return r, projected, float(np.sum((y - q @ projected) ** 2))
+
+    def given(self, sigma: Float[np.ndarray, " cell"]) -> "Given":
+        """The coefficients and the evidence at each sigma."""
+        (r, projected, residual), (m, rate) = self._rows, self._prior
+        cells = len(sigma)
+        scaled = np.broadcast_to(r, (cells, *r.shape)) / sigma[:, None, None]
+        rows = np.concatenate([scaled, np.broadcast_to(np.diag(rate), (cells, len(m), len(m)))], axis=1)
+        right = np.concatenate([projected / sigma[:, None], np.broadcast_to(rate * m, (cells, len(m)))], axis=1)
+        q, root = np.linalg.qr(rows)  # root' root = A
+        mean = np.linalg.solve(root, np.einsum("kij,ki->kj", q, right)[..., None])[..., 0]
+        fit = (residual + np.sum((projected - mean @ r.T) ** 2, axis=1)) / sigma**2
+        misfit = np.sum((rate * (mean - m)) ** 2, axis=1)
+        flat = rate == 0
+        log_det = np.log(np.abs(np.diagonal(root, axis1=1, axis2=2))).sum(axis=1) - np.log(rate[~flat]).sum()
+        constant = LOG_2PI / 2 * (flat.sum() - len(self.y)) - np.log(self.errors).sum()
+        log_evidence = constant - len(self.y) * np.log(sigma) - (fit + misfit) / 2 - log_det
+        return Given(sigma, mean, np.linalg.inv(root), log_evidence)
+
+    # --- the fit ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        return (Slot("sigma", self.sigma),) if isinstance(self.sigma, Prior) else ()
+
+    @cached_property
+    def program(self) -> Program:
+        """The memos: sigma by its prior and log p(y | sigma), then each coefficient by its density."""
+        memos = [*(slot.memo for slot in self.slots), *([hyper_memo(self.slots)] if self.slots else [])]
+        return Program("\n".join([*memos, each_memo("coefficient", "beta")]))
+
+    @cached_property
+    def grids(self) -> dict[str, Grid]:
+        """Panels of sigma that resolve its posterior; none where it is known."""
+        if not isinstance(self.sigma, Prior):
+            return {}
+        prior, residual = self.sigma, self._rows[2]
+        sizes = [np.sqrt(residual / len(self.y)), np.std(self.y / self.errors)]
+        edges = scale_edges(prior, [float(size) for size in sizes if size > 0])
+
+        def log_density(_: object, sigma: np.ndarray) -> np.ndarray:
+            return prior.logpdf(sigma) + self.given(sigma.ravel()).log_evidence.reshape(sigma.shape)
+
+        ((grid, _),) = adapt(log_density, [edges], self.tol, self.order)
+        return {"sigma": grid}
+
+    @cached_property
+    def cells(self) -> "Given":
+        """The coefficients at each node of sigma, or at its value."""
+        return self.given(self.grids["sigma"].nodes if self.grids else np.array([self.sigma], float))
+
+    @cached_property
+    def hyper(self) -> tuple[np.ndarray, float]:
+        """p(sigma | y) on its nodes, and log evidence."""
+        if not self.grids:
+            return np.ones(1), float(self.cells.log_evidence[0])
+        return run_hyper(self.program, self.slots, self.grids, self.cells.log_evidence)
+
+    def posterior(self) -> Posterior:
+        masses, log_evidence = self.hyper
+        coefficients = self.mixed(*self.cells.combinations(np.eye(len(self.terms))))
+        marginals: dict[str, tuple[Marginal, ...]] = {}
+        for term, marginal in zip(self.terms, coefficients, strict=True):
+            marginals[term.name] = (*marginals.get(term.name, ()), marginal)
+        if self.grids:
+            marginals["sigma"] = (Marginal(self.grids["sigma"], masses),)
+        labelled = [term for term in self.terms if term.label is not None]
+        labels, names = tuple(term.label for term in labelled), frozenset(term.name for term in labelled)
+        return Posterior(marginals, labels, names, log_evidence, self.program, self)
+
+    def mixed(self, mean: Float[np.ndarray, "item cell"], sd: Float[np.ndarray, "item cell"]) -> tuple[Marginal, ...]:
+        """Numbers that are normal given sigma, mixed over it."""
+        masses = self.hyper[0]
+        with np.errstate(divide="ignore"):
+            log_w = np.log(masses)
+        kept = weighty(masses, masses * sd.max(axis=0) ** 2)
+        densities = mixtures(log_w[kept], mean[:, kept], sd[:, kept], self.tol, self.order)
+        return run_groups(self.program, "coefficient", "beta", densities)
+
+    # --- what a Posterior asks for ------------------------------------------------------------------------------------
+
+    def _column(self, address: Address) -> int:
+        """The index of a coefficient."""
+        name, label = address
+        if name != "sigma" and label is None and sum(term.name == name for term in self.terms) > 1:
+            raise ValueError(f"joint with {name} needs one input: pass group=.")
+        own = [j for j, term in enumerate(self.terms) if term.name == name]
+        return own[label or 0]
+
+    def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
+        """p(first, second | y): sums over sigma of normals of one or two dimensions, at the nodes of both marginals."""
+        if first[0] == "sigma":
+            two, one, masses = self.joint(second, first)
+            return one, two, masses.T
+        j = self._column(first)
+        if second[0] == "sigma":
+            (one,) = self.mixed(*self.cells.combinations(np.eye(len(self.terms))[[j]]))
+            mean, sd = self.cells.combinations(np.eye(len(self.terms))[[j]])
+            log_p = -(((one.grid.nodes[:, None] - mean) / sd) ** 2) / 2 - np.log(sd) + one.grid.log_weight[:, None]
+            masses = np.exp(log_p - LOG_2PI / 2) * self.hyper[0]
+            return one, Marginal(self.grids["sigma"], self.hyper[0]), masses / masses.sum()
+        k = self._column(second)
+        one, two = self.mixed(*self.cells.combinations(np.eye(len(self.terms))[[j, k]]))
+        masses = self.cells.pair(j, k, one.grid, two.grid, self.hyper[0])
+        return one, two, masses / masses.sum()
+
+    def contrast(self, first: int, second: int) -> Marginal:
+        """The difference of two labelled coefficients."""
+        labelled = [j for j, term in enumerate(self.terms) if term.label is not None]
+        direction = np.zeros((1, len(self.terms)))
+        direction[0, labelled[first]], direction[0, labelled[second]] = 1.0, -1.0
+        return self.mixed(*self.cells.combinations(direction))[0]
+
+    @property
+    def _coarse(self) -> "Linear":
+        return replace(self, tol=COARSE[0], order=COARSE[1])
+
+    def accuracy(self, posterior: Posterior) -> Accuracy:
+        """The distance to a coarser rule."""
+        supports = {"sigma": self.sigma.support} if isinstance(self.sigma, Prior) else {}
+        return Accuracy.refined(posterior, self._coarse.posterior(), supports)
+
+    def predict(
+        self, x: object = None, *, data: object = None, errors: object = 1.0, within: tuple[float, float] | None = None
+    ) -> Posterior:
+        """`expected` and `y` of new rows: normal given sigma, mixed over it.
+
+        Parameters
+        ----------
+        x, data : inputs as in the call that made the posterior; left out for a model without inputs.
+        errors : what sigma multiplies in each new row: a number, or one a row.
+        within : where y can be, as (0, 1) for a share: a warning names the rows whose 95% interval leaves it.
+        """
+        design = self._design(x, data)
+        mean, sd = self.cells.combinations(design)
+        e = np.broadcast_to(np.asarray(errors, float), len(design))
+        noise = np.hypot(sd, e[:, None] * self.cells.sigma)
+        marginals = {"expected": self.mixed(mean, sd), "y": self.mixed(mean, noise)}
+        if within is not None:
+            warn_outside(marginals["y"], within)
+        return predicted(self, self.program, marginals, lambda: self._coarse.predict(x, data=data, errors=errors))
+
+    def _design(self, x: object, data: object) -> Float[np.ndarray, "row coefficient"]:
+        """The columns of new rows: ones for the intercept, then the inputs in their order."""
+        wanted = [term.label for term in self.terms if term.name == "slope"]
+        if not wanted:
+            return np.ones((1, len(self.terms)))
+        inputs = read_inputs(x, data)
+        if inputs.labels is None:
+            columns = inputs.x
+        else:
+            missing = [label for label in wanted if label not in inputs.labels]
+            if missing:
+                raise ValueError(f"x must have the inputs {wanted}; {missing[0]!r} is not among {list(inputs.labels)}.")
+            columns = inputs.x[:, [inputs.labels.index(label) for label in wanted]]
+        if columns.shape[1] != len(wanted):
+            raise ValueError(f"x must have {len(wanted)} inputs a row; it has {columns.shape[1]}.")
+        if np.isnan(columns).any():
+            raise ValueError(
+                f"x must be complete; row {int(np.argmax(np.isnan(columns).any(axis=1)))} misses an input."
+            )
+        ones = np.ones((len(columns), len(self.terms) - len(wanted)))
+        return np.column_stack([ones, columns])
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The coefficients given each sigma: b ~ N(mean, root root'), and log p(y | sigma)."""
+
+    sigma: Float[np.ndarray, " cell"]
+    mean: Float[np.ndarray, "cell coefficient"]
+    root: Float[np.ndarray, "cell coefficient coefficient"]
+    log_evidence: Float[np.ndarray, " cell"]
+
+    def combinations(
+        self, a: Float[np.ndarray, "item coefficient"]
+    ) -> tuple[Float[np.ndarray, "item cell"], Float[np.ndarray, "item cell"]]:
+        """Mean and sd of a . b given sigma."""
+        return a @ self.mean.T, np.sqrt(np.sum((a @ self.root) ** 2, axis=2)).T
+
+    def pair(self, j: int, k: int, one: Grid, two: Grid, masses: Float[np.ndarray, " cell"]) -> np.ndarray:
+        """p(b_j, b_k | y) times the weights of both nodes, (one, two): b_k given b_j and sigma is normal."""
+        result = np.zeros((len(one), len(two)))
+        (mean_j, mean_k), (sd_j, sd_k) = self.mean.T[[j, k]], np.sqrt(np.sum(self.root[:, [j, k]] ** 2, axis=2)).T
+        share = np.sum(self.root[:, j] * self.root[:, k], axis=1) / (sd_j * sd_k)
+        for cell in weighty(masses):
+            z = (one.nodes - mean_j[cell]) / sd_j[cell]
+            rest = max(np.sqrt(max(1 - share[cell] ** 2, 0.0)), 1e-8)
+            u = ((two.nodes - mean_k[cell]) / sd_k[cell] - share[cell] * z[:, None]) / rest
+            result += masses[cell] / (sd_j[cell] * sd_k[cell] * rest) * np.exp(-(u**2 + z[:, None] ** 2) / 2)
+        return result * np.outer(np.exp(one.log_weight), np.exp(two.log_weight))
+
+
+def linear(model: Linear) -> Posterior:
+    """The posterior, or an error where there is none."""
+    _refuse_flat_directions(model)
+    _refuse_exact_rows(model)
+    return model.posterior()
+
+
+def _refuse_flat_directions(model: Linear) -> None:
+    """Raise where rows and priors leave a direction of the coefficients open."""
+    flat = [j for j, term in enumerate(model.terms) if isinstance(term.prior, Flat)]
+    columns = model.x[:, flat] / np.maximum(np.abs(model.x[:, flat]).max(axis=0), np.finfo(float).tiny)
+    _, singular, directions = np.linalg.svd(columns, full_matrices=True)
+    rank = int((singular > 1e-12 * singular.max(initial=0.0)).sum()) if len(flat) else 0
+    if rank < len(flat):
+        open_ones = [str(model.terms[flat[i]]) for i in np.flatnonzero(np.abs(directions[-1]) > 1e-6)]
+        raise ValueError(
+            f"{', '.join(open_ones)} cannot be told apart by these {len(model.y)} rows, and their priors are flat: the "
+            "posterior is improper. Leave an input out, or pass a normal prior."
+        )
+    if isinstance(model.sigma, Flat) and len(model.y) - len(flat) < 2:
+        raise ValueError(
+            f"sigma must have a proper prior here: {len(model.y)} rows and {len(flat)} flat coefficients leave a flat prior "
+            "of sigma an improper posterior. Pass for example sigma=gridbayes.HalfCauchy(5)."
+        )
+
+
+def _refuse_exact_rows(model: Linear) -> None:
+    """Raise where the rows lie exactly on a line: as sigma goes to 0 the evidence rises as sigma**(coefficients - n)."""
+    rank = int(np.linalg.matrix_rank(model.x))
+    size = float(np.sum((model.y / model.errors) ** 2))
+    exact = np.sqrt(model._rows[2]) <= EXACT * np.sqrt(max(size, np.finfo(float).tiny))
+    if isinstance(model.sigma, Prior) and exact and power_at_zero(model.sigma) <= len(model.y) - rank - 1:
+        raise ValueError(
+            "sigma cannot be learned: the rows are fitted without any error, and its prior does not vanish fast enough at "
+            "0, so the posterior is improper. Pass a known sigma, or a prior that vanishes at 0: "
+            "gridbayes.InverseGamma(2, 1)."
+        )
