@@ -24,7 +24,7 @@ from gridbayes.grids import Grid, in_panels
 from gridbayes.likelihoods import LogLikelihood, learned_sigma
 from gridbayes.observations import Observations
 from gridbayes.priors import Prior
-from gridbayes.smoothing import log_smoothed
+from gridbayes.smoothing import log_smoothed, log_smoothed_at
 
 __all__ = ["EnumeratedSigma", "Group", "Smooth"]
 
@@ -39,6 +39,8 @@ Z = np.arange(-8.5, 8.6, 0.5)  # the trapezoid rule for a normal times a factor 
 Z_LOG_WEIGHT = -(Z**2) / 2 - np.log(np.exp(-(Z**2) / 2).sum())
 # Gauss-Hermite for a normal so much narrower than the factor, if that changes by no more than so many logs on the points
 HERMITE = ((1e-4, _hermite(2), 2e-3), (0.02, _hermite(5), 1.0), (0.15, _hermite(12), 10.0))
+TILTED = 2.5  # sds of the normal that the top of its product with the likelihood may be away, for the trapezoid rule
+NARROW = 0.5  # of the likelihood's width: what the trapezoid rule about mu takes
 SIGMA_NODES = 96  # over the sigma of a group of one row
 TILE_MU, TILE_TAU, TILE_SIGMA = 128, 32, 128  # compiled sums take tables of these shapes, and no others
 
@@ -84,7 +86,7 @@ class Smooth:
         return self
 
     def log_evidence(self, mu: Float[np.ndarray, " mu"], tau: Float[np.ndarray, " tau"]) -> Float[np.ndarray, "mu tau"]:
-        narrow = tau < 0.8 * self.width
+        narrow = tau < NARROW * self.width
         result = np.empty((len(mu), len(tau)))
         result[:, narrow] = self._about(mu, tau[narrow])
         log_l = np.broadcast_to(self._log_l[:, None], (len(self._log_l), int((~narrow).sum())))
@@ -102,7 +104,12 @@ class Smooth:
             result[:, some] = log_sum_exp(terms + log_weight)
             least = most
         i, k = np.nonzero(left)
-        result[i, k] = log_sum_exp(self.log_likelihood(mu[i, None] + tau[k, None] * Z) + Z_LOG_WEIGHT)
+        terms = self.log_likelihood(mu[i, None] + tau[k, None] * Z) + Z_LOG_WEIGHT
+        result[i, k] = log_sum_exp(terms)
+        tilted = np.abs(Z[terms.argmax(axis=1)]) > TILTED  # the likelihood pulls theta far away from mu
+        tilted &= (mu[i] > self.edges[0]) & (mu[i] < self.edges[-1])
+        i, k = i[tilted], k[tilted]
+        result[i, k] = log_smoothed_at(self._grid, self._log_l, mu[i], tau[k])
         return result
 
     @cached_property

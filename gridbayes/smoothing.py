@@ -11,13 +11,15 @@ from jaxtyping import Array, Bool, Float, Int
 from gridbayes.conditional import LOG_2PI
 from gridbayes.grids import Grid, legendre_transform
 
-__all__ = ["interpolated", "log_smoothed"]
+__all__ = ["interpolated", "log_smoothed", "log_smoothed_at"]
 
 RESOLVED = 3.0  # widths of the normal that a panel may span and still be summed over its own nodes
-REACH = 8.0  # widths that hold all but 1e-15 of a normal
+REACH = 8.5  # standard deviations of an integrand that hold all but 1e-15 of it
 NOTHING = 40.0  # e**-40 of a sum is left out
 TILE_POINTS, TILE_WIDTHS, TILE_NODES, TILE_COMBS = 64, 32, 128, 1024  # the shapes of what compiled sums take
 U, U_WEIGHT = np.polynomial.legendre.leggauss(32)  # integrates a normal over 2 * REACH widths to 3e-12
+OVERSHOOT = 2.0  # how far a polynomial through a log density rises above its nodes, where it is to be believed
+NEWTON = 4  # steps towards the top of an integrand
 
 
 def log_smoothed(
@@ -29,12 +31,15 @@ def log_smoothed(
     """log int g_k(x) N(at; x, width_k) dx for each point and width, g_k densities by their logs at the nodes of panels.
 
     A panel that the normal is wide enough for is summed over its nodes. In a wider panel that sum would be a comb: there
-    g is interpolated in log by the panel's polynomial, and integrated over the part that the normal reaches.
+    g is interpolated in log by the panel's polynomial, and integrated about the top of its product with the normal.
     """
     comb = np.diff(grid.edges)[:, None] > RESOLVED * width  # (panel, width)
     weighted = np.where(np.repeat(comb, grid.order, axis=0), -np.inf, log_g + grid.log_weight[:, None])
     result = _summed(grid, weighted, at, width)
-    _add_combs(result, grid, log_g, comb, at, width)
+    if comb.any():
+        i, k = (index.ravel() for index in np.indices(result.shape))
+        parts = _log_integrals(grid, log_g, comb[:, k].T, at[i], width[k], k, result[i, k])
+        result = np.logaddexp(result, parts.reshape(result.shape))
     return result - np.log(width) - LOG_2PI / 2
 
 
@@ -94,59 +99,103 @@ def _log_sum(
     return jax.lax.map(of_width, (weighted, width))
 
 
-def _add_combs(
-    result: Float[np.ndarray, "point width"],
+def log_smoothed_at(
+    grid: Grid, log_g: Float[np.ndarray, " node"], at: Float[np.ndarray, " pair"], width: Float[np.ndarray, " pair"]
+) -> Float[np.ndarray, " pair"]:
+    """log int g(x) N(at; x, width) dx for pairs of a point and a width that no panel is narrow beside."""
+    every, none = np.ones((len(at), len(grid.edges) - 1), bool), np.full(len(at), -np.inf)
+    parts = _log_integrals(grid, log_g[:, None], every, at, width, np.zeros(len(at), int), none)
+    return parts - np.log(width) - LOG_2PI / 2
+
+
+def _log_integrals(
     grid: Grid,
-    log_g: Float[np.ndarray, "node width"],
-    comb: Bool[np.ndarray, "panel width"],
-    at: Float[np.ndarray, " point"],
-    width: Float[np.ndarray, " width"],
-) -> None:
-    """Add to `result` the integrals over panels that are too wide to be summed over their nodes."""
-    panel, k = np.nonzero(comb)
-    low = np.maximum(grid.edges[panel], at[:, None] - REACH * width[k])
-    high = np.minimum(grid.edges[panel + 1], at[:, None] + REACH * width[k])
-    point, which = np.nonzero(high > low)
-    if not len(point):
-        return
-    panel, k, ends = panel[which], k[which], (low[point, which], high[point, which])
-    log_polynomials = log_g.reshape(-1, grid.order, len(width)).swapaxes(1, 2) @ legendre_transform(grid.order).T
-    columns = *ends, at[point], width[k], grid.edges[panel], grid.edges[panel + 1]
-    total = np.empty(len(point))
+    log_g: Float[np.ndarray, "node column"],
+    panels: Bool[np.ndarray, "pair panel"],
+    at: Float[np.ndarray, " pair"],
+    width: Float[np.ndarray, " pair"],
+    column: Int[np.ndarray, " pair"],
+    known: Float[np.ndarray, " pair"],
+) -> Float[np.ndarray, " pair"]:
+    """log of the integrals of g times an unnormalised normal over the panels asked for that can matter, summed.
+
+    Parameters
+    ----------
+    column : which of log_g's columns each pair is about.
+    known : log of what its other panels hold.
+    """
+    near = np.clip(np.searchsorted(grid.edges, at) - 1, 0, len(grid.edges) - 2)
+    nearest = np.clip(at, grid.edges[near], grid.edges[near + 1])
+    log_polynomials = np.einsum(
+        "ij,pjk->pki", legendre_transform(grid.order), log_g.reshape(-1, grid.order, log_g.shape[1])
+    )
+    there = _evaluated(log_polynomials[near, column], grid, nearest[:, None], near)[:, 0]
+    least = np.maximum(known, there - ((at - nearest) / width) ** 2 / 2 + np.log(width))
+    asked = np.flatnonzero(panels.any(axis=0))
+    away = np.maximum(np.maximum(grid.edges[asked] - at[:, None], at[:, None] - grid.edges[asked + 1]), 0)
+    away /= width[:, None]
+    top = log_g.reshape(-1, grid.order, log_g.shape[1])[asked].max(axis=1).T[column]
+    least = least - np.log(width) - NOTHING
+    pair, of_asked = np.nonzero(panels[:, asked] & (top - away**2 / 2 > least[:, None]))
+    panel = asked[of_asked]
+    columns = at[pair], width[pair], grid.edges[panel], grid.edges[panel + 1], top[pair, of_asked] + OVERSHOOT
+    total, rows = np.full(len(at), -np.inf), log_polynomials[panel, column[pair]]
     with jax.enable_x64(True):
-        for i in range(0, len(point), TILE_COMBS):
-            some = slice(i, i + TILE_COMBS)
-            tile = [np.resize(column[some], TILE_COMBS) for column in columns]
-            rows = np.resize(log_polynomials[panel[some], k[some]], (TILE_COMBS, grid.order))
-            total[some] = np.asarray(_log_part(*tile, rows))[: len(total[some])]
-    np.logaddexp.at(result, (point, k), total)
+        for start in range(0, len(pair), TILE_COMBS):
+            some = slice(start, start + TILE_COMBS)
+            tile = [np.resize(values[some], TILE_COMBS) for values in columns]
+            parts = np.asarray(_log_integral(*tile, np.resize(rows[some], (TILE_COMBS, grid.order))))
+            np.logaddexp.at(total, pair[some], parts[: len(pair[some])])
+    return total
 
 
 @jax.jit
-def _log_part(
-    low: Float[Array, " part"],
-    high: Float[Array, " part"],
+def _log_integral(
     at: Float[Array, " part"],
     width: Float[Array, " part"],
     first: Float[Array, " part"],
     last: Float[Array, " part"],
+    most: Float[Array, " part"],
     log_polynomial: Float[Array, "part order"],
 ) -> Float[Array, " part"]:
-    """log int of exp(the polynomial of the panel from first to last) times a normal about `at`, from low to high."""
-    x = ((high + low) + (high - low) * U[:, None]) / 2
-    log_g = _clenshaw(log_polynomial.T[:, None], (2 * x - first - last) / (last - first))
-    return logsumexp(log_g - ((x - at) / width) ** 2 / 2 + jnp.log(U_WEIGHT)[:, None], axis=0) + jnp.log(
-        (high - low) / 2
-    )
+    """log int of exp(the polynomial of the panel from first to last) times a normal, about the top of the two."""
+
+    def log_p(x: Array) -> Array:
+        log_g = _clenshaw(log_polynomial.T, (2 * x - first - last) / (last - first))
+        return jnp.minimum(log_g, most) - ((x - at) / width) ** 2 / 2
+
+    def slopes(x: Array) -> tuple[Array, Array]:
+        ones = jnp.ones_like(x)
+        return jax.jvp(lambda y: jax.jvp(log_p, (y,), (ones,))[1], (x,), (ones,))
+
+    top = jnp.clip(at, first, last)
+    for _ in range(NEWTON):
+        slope, bend = slopes(top)
+        top = jnp.clip(top - slope / jnp.minimum(bend, -0.1 / width**2), first, last)
+    slope, bend = slopes(top)
+    sd = 1 / jnp.sqrt(jnp.maximum(-bend, 0.5 / width**2))
+    reach = jnp.minimum(REACH * sd, NOTHING / jnp.maximum(jnp.abs(slope), 1e-300))  # at a panel's end it may be steep
+    reach = jnp.where((top > first) & (top < last), REACH * sd, reach)
+    low, high = jnp.maximum(first, top - reach), jnp.minimum(last, top + reach)
+    terms = log_p(((high + low) + (high - low) * U[:, None]) / 2) + jnp.log(U_WEIGHT)[:, None]
+    return logsumexp(terms, axis=0) + jnp.log((high - low) / 2)
 
 
 def interpolated(
     grid: Grid, log_g: Float[np.ndarray, " node"], x: Float[np.ndarray, "row point"], panel: Int[np.ndarray, " row"]
 ) -> Float[np.ndarray, "row point"]:
     """log g(x) by the polynomial of the panel that each row of x lies in."""
-    coefficients = legendre_transform(grid.order) @ log_g.reshape(-1, grid.order)[panel].T
+    return _evaluated(log_g.reshape(-1, grid.order)[panel] @ legendre_transform(grid.order).T, grid, x, panel)
+
+
+def _evaluated(
+    coefficients: Float[np.ndarray, "row degree"],
+    grid: Grid,
+    x: Float[np.ndarray, "row point"],
+    panel: Int[np.ndarray, " row"],
+) -> Float[np.ndarray, "row point"]:
     low, high = grid.edges[panel], grid.edges[panel + 1]
-    return _clenshaw(coefficients[:, None], (2 * x.T - low - high) / (high - low)).T
+    return _clenshaw(coefficients.T[:, None], (2 * x.T - low - high) / (high - low)).T
 
 
 def _clenshaw[T](coefficients: T, u: T) -> T:

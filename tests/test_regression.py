@@ -83,7 +83,7 @@ def test_regression_equals_a_dense_sum(errors):
 
 
 def test_the_published_regression_of_kid_scores():
-    """Figures of reference/kidscore_momhs.json. Of its 434 scores only count, sum and sum of squares matter: of children whose
+    """Figures of reference/kidscore_momhs.json. Of 434 scores only count, sum and sum of squares matter: of children whose
     mothers did not finish school, and of those whose mothers did (data of Gelman & Hill 2007, chapter 3)."""
     sizes, totals, squares = np.array([93, 341]), np.array([7212, 30458]), np.array([606160, 2843878])
     means, spreads = totals / sizes, np.sqrt(squares / sizes - (totals / sizes) ** 2)

@@ -212,3 +212,24 @@ def test_flat_priors_need_a_group_that_bounds_theta():
     post = gb.no_pooling([3], likelihood=gb.Poisson(), theta=flat)  # exp(theta) ~ Gamma(3, 1)
     assert post.mean("theta", 0) == pytest.approx(scipy.special.digamma(3), abs=1e-9)
     assert post.var("theta", 0) == pytest.approx(scipy.special.polygamma(1, 3), rel=1e-9)
+
+
+@pytest.mark.parametrize("tau", [0.02, 0.1, 0.5])
+@pytest.mark.parametrize("mu", [(-4, 0.5), (0, 1), (3, 0.2)])
+def test_a_known_narrow_tau_and_a_prior_far_from_the_data(mu, tau):
+    """Rare deaths under a prior of mu up to 34 sds away: theta is pulled to 20 tau from mu. Sums over mu and theta here."""
+    deaths, operations = [2, 5, 1], [400, 500, 300]
+    post = gb.partial_pooling(deaths, likelihood=gb.Binomial(operations), mu=gb.Normal(*mu), tau=tau)
+    at, z = np.arange(-7.5, 4.5, 0.005), np.arange(-60, 30, 0.1)
+    log_p = st.norm(*mu).logpdf(at)
+    log_z = -(z**2) / 2 - np.log(2 * np.pi) / 2 + np.log(0.1)
+    for y, n in zip(deaths, operations, strict=True):
+        theta = at[:, None] + tau * z
+        log_l = st.binom.logpmf(y, n, 0.5) + n * np.log(2) + y * theta - n * np.logaddexp(0, theta)
+        log_p = log_p + scipy.special.logsumexp(log_l + log_z, axis=1)
+    weight = np.exp(log_p - log_p.max())
+    mean = weight @ at / weight.sum()
+    assert post.log_evidence == pytest.approx(log_p.max() + np.log(weight.sum() * 0.005), abs=1e-8)
+    assert post.mean("mu") == pytest.approx(mean, abs=1e-8 * post.sd("mu"))
+    assert post.sd("mu") == pytest.approx((weight @ (at - mean) ** 2 / weight.sum()) ** 0.5, rel=1e-8)
+    assert post.accuracy.largest.size < 1e-6

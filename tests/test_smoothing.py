@@ -51,10 +51,13 @@ def test_every_width_takes_its_own_density():
     np.testing.assert_allclose(found[0], expected, atol=1e-9)
 
 
-def test_far_from_the_panels_nothing_is_left():
-    found, grid = smoothed(st.norm.logpdf, [-40, 0, 40], np.array([100.0]))
-    assert found.shape == (1, len(WIDTHS))
-    assert np.isneginf(found[0, :6]).all() and np.isfinite(found[0, -1])
+def test_far_from_the_panels_the_normals_own_tail_is_left():
+    """In log too: -(100 / s)**2 / 2 falls faster than any float of its exponential, and must not be cut to -inf."""
+    found, grid = smoothed(np.zeros_like, [-40, 0, 40], np.array([100.0]))
+    widths = WIDTHS[WIDTHS > 1e-3]
+    near, far = st.norm.logsf(60 / widths), st.norm.logsf(140 / widths)  # a flat g from -40 to 40
+    expected = near + np.log1p(-np.exp(far - near))
+    np.testing.assert_allclose(found[0, WIDTHS > 1e-3], expected, rtol=1e-9, atol=1e-6)
 
 
 def test_interpolation_is_exact_for_polynomials():

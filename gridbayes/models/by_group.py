@@ -189,7 +189,9 @@ class ByGroup:
     def _tau(self) -> Marginal:
         """p(tau | t) on panels."""
         edges = scale_edges(self.model.priors["tau"], sizes_of(self.model))
-        edges = np.append(edges[edges < self.grids["tau"].nodes[-1]], self.grids["tau"].nodes[-1])  # it ends there
+        if not np.isfinite(self.model.priors["tau"].support[1]):
+            end = self.grids["tau"].nodes[-1]  # nothing is beyond the window
+            edges = np.append(edges[edges < end], end)
         mu = in_panels(self.grids["mu"].edges, self.order // 2)  # enough to sum what so many resolve
         densities = adapt(self._log_marginal("tau", mu), [edges], self.tol, self.order)
         return run_groups(self.model.continuous_program, "effect", "theta", densities)[0]
@@ -247,7 +249,9 @@ class ByGroup:
 
         ((grid, log_p),) = adapt(lambda _, x: log_r(x) + soft.log_likelihood(x), [first], self.tol, self.order)
         log_r_at_nodes = log_p - soft.log_likelihood(grid.nodes)
-        edges = np.union1d(grid.edges, [np.clip(self.groups[d].c, *grid.edges[[0, -1]])])
+        edges, c = grid.edges, self.groups[d].c
+        if edges[0] < c < edges[-1] and np.abs(edges - c).min() > 1e-9 * np.diff(edges).min():
+            edges = np.union1d(edges, [c])
 
         def log_density(_, theta: np.ndarray) -> np.ndarray:
             panel = np.clip(np.searchsorted(grid.edges, theta.mean(axis=1)) - 1, 0, len(grid.edges) - 2)
