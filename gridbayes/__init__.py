@@ -30,6 +30,7 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
         UniformShrinkage,
     )
     from gridbayes.program import Program
+    from gridbayes.user_memo import memo, sweep
 
 __version__ = "0.1.0"
 
@@ -64,8 +65,10 @@ __all__ = [
     "gauss_legendre",
     "geomspace",
     "linspace",
+    "memo",
     "no_pooling",
     "observe",
     "partial_pooling",
+    "sweep",
     "trapezoid",
 ]

@@ -12,14 +12,14 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "gridbayes"
 
 LAYERS = [  # a file imports only from above it; files in one row do not know each other
-    ["_types", "files"],
+    ["_types", "files", "memo_text"],
     ["grids", "densities", "tables"],
-    ["observations", "csvfile", "summaries"],
+    ["observations", "csvfile", "summaries", "domains"],
     ["datasets", "likelihoods", "priors", "accuracy"],
     ["convolution", "program", "contraction"],
-    ["conditional", "posterior", "table", "log_joint"],
-    ["smoothing", "double_exponential", "models.pooling"],
-    ["evidence"],
+    ["conditional", "posterior", "table", "log_joint", "linking"],
+    ["smoothing", "double_exponential", "models.pooling", "memo_run"],
+    ["evidence", "user_memo"],
     ["models.run", "models.scales", "models.tails"],
     ["models.enumerated"],
     ["models.placed"],

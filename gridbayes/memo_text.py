@@ -1,0 +1,344 @@
+"""The text of a user's memo, read as Python's syntax tree: its axes, parameters and names, and where weights enter.
+
+A memo that is legal Python is all this file needs; whether it is a legal memo is for memo itself to say (program.py).
+"""
+
+import ast
+import inspect
+import textwrap
+from dataclasses import dataclass
+from functools import cached_property
+from types import FunctionType
+from typing import Any
+
+__all__ = ["OPERATORS", "Axis", "MemoText", "log_weight_name", "weight_name"]
+
+CHOICES = frozenset(["chooses", "given", "draws", "assigned", "guesses"])
+STATEMENTS = CHOICES | {
+    "knows", "forgets_about", "wants", "snapshots_self_as", "has_theory", "observes_event", "INSPECT",
+}  # fmt: skip
+OPERATORS = frozenset(["exp", "log", "abs"])  # memo's own when called with one argument, whatever the user's names say
+QUERIES = frozenset(["E", "Pr", "Var", "H", "KL", "EU", "Predict"])
+FACTORS = frozenset(["wpp", "such_that"])  # what is normalised over a domain; a maximum or a fixed value has no weight
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of the result: `_p: P` is written `_p`, reported as `p`, over the domain `P`."""
+
+    written: str
+    name: str
+    domain: str
+
+
+@dataclass(frozen=True)
+class MemoText:
+    """A memo as its author wrote it.
+
+    Parameters
+    ----------
+    text : the function's source, decorators and indentation included.
+    file, line : where its first line stands.
+    """
+
+    text: str
+    file: str
+    line: int
+
+    @classmethod
+    def of(cls, function: Any) -> "MemoText":
+        """The text of a function.
+
+        Raises
+        ------
+        TypeError
+            When it is no function written with `def`, or Python has not kept its text.
+        """
+        if not isinstance(function, FunctionType) or function.__name__ == "<lambda>":
+            raise TypeError(f"memo takes a function written with def; it got {function!r}. Write @gb.memo above the def.")
+        try:
+            lines, line = inspect.getsourcelines(function)
+            file = inspect.getsourcefile(function)
+        except OSError:
+            file = None
+        if file is None:
+            raise TypeError(
+                f"memo {function.__name__} has no source text: Python keeps none of what is typed at its prompt or passed "
+                "to exec. Write it in a file or a notebook cell."
+            ) from None
+        return cls("".join(lines), file, line)
+
+    @cached_property
+    def definition(self) -> ast.FunctionDef:
+        """The function's syntax tree, without decorators; lines count from 1."""
+        (node,) = ast.parse(self.source).body
+        assert isinstance(node, ast.FunctionDef)
+        node.decorator_list = []
+        return node
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @property
+    def source(self) -> str:
+        """The text without its indentation."""
+        return textwrap.dedent(self.text)
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of all parameters, in order."""
+        return tuple(argument.arg for argument in self.definition.args.args)
+
+    @cached_property
+    def arrays(self) -> frozenset[str]:
+        """Names of the parameters marked `: ...`, which take arrays."""
+        marked = (a for a in self.definition.args.args if isinstance(a.annotation, ast.Constant))
+        return frozenset(argument.arg for argument in marked)
+
+    @cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        """The axes of the result in memo's order: those of the signature, then those of `forall:` lines."""
+        written = [
+            (node.name, node.bound.id)
+            for node in self.definition.type_params
+            if isinstance(node, ast.TypeVar) and isinstance(node.bound, ast.Name)
+        ]
+        written += [_pair(node.annotation) for node in self.definition.body if _is_forall(node)]
+        bare = [name.lstrip("_") for name, _ in written]
+        taken = {*self.parameters, *(name for name in bare if bare.count(name) > 1), ""}
+        return tuple(
+            Axis(name, name if short in taken else short, domain)
+            for (name, domain), short in zip(written, bare, strict=True)
+        )
+
+    @cached_property
+    def unbound(self) -> tuple[Axis, ...]:
+        """Axes that the body never mentions."""
+        used = {node.id for statement in self._body for node in ast.walk(statement) if isinstance(node, ast.Name)}
+        return tuple(axis for axis in self.axes if axis.written not in used)
+
+    @cached_property
+    def _body(self) -> list[ast.stmt]:
+        return [statement for statement in self.definition.body if not _is_forall(statement)]
+
+    @cached_property
+    def _choices(self) -> list[tuple[str, str]]:
+        """(choice, domain) of every choice that anybody makes."""
+        calls = (node for node in ast.walk(self.definition) if _is_choice(node))
+        return [_pair(argument) for call in calls for argument in call.args if _is_member(argument)]
+
+    @cached_property
+    def domains(self) -> tuple[str, ...]:
+        """Names of all domains, each once, in order of appearance."""
+        return tuple(dict.fromkeys([*(axis.domain for axis in self.axes), *(domain for _, domain in self._choices)]))
+
+    @cached_property
+    def called(self) -> tuple[str, ...]:
+        """Names of the functions and memos that the text calls, memo's own words left out."""
+        calls = [node for node in ast.walk(self.definition) if isinstance(node, ast.Call)]
+        names = [_called_name(node.func) for node in calls]
+        return tuple(dict.fromkeys(name for name in names if name and name not in STATEMENTS))
+
+    @cached_property
+    def inlined(self) -> tuple[str, ...]:
+        """Names in `{...}`, and in defaults: Python's own expressions."""
+        braces = [node for node in ast.walk(self.definition) if isinstance(node, ast.Set)]
+        nodes = [inner for outer in [*braces, *self.definition.args.defaults] for inner in ast.walk(outer)]
+        names = (node.id for node in nodes if isinstance(node, ast.Name))
+        return tuple(dict.fromkeys(name for name in names if name not in self.parameters))
+
+    # --- what the memo returns ----------------------------------------------------------------------------------
+
+    @cached_property
+    def returned(self) -> list[ast.expr]:
+        """The expressions after `return`; memo stacks them when there are several."""
+        return [node.value for node in self.definition.body if isinstance(node, ast.Return) and node.value]
+
+    @cached_property
+    def distributed(self) -> tuple[Axis, ...]:
+        """The axes over which the returned probability sums to 1, as far as the text can tell.
+
+        In `Pr[a.x == _x, b.y == _y]` these are `_x` and `_y`, where x is chosen from the domain of `_x`, and nothing else in
+        the memo mentions the axis. Axes that the memo conditions on are not among them, and of a query that is no
+        probability none.
+        """
+        if len(self.returned) != 1:
+            return ()
+        query = _innermost(self.returned[0])
+        if not _is_query(query, "Pr"):
+            return ()
+        pairs = [_equality(term) for term in _terms(query.slice)]
+        if None in pairs:
+            return ()
+        compared = [axis for choice, axis in pairs]
+        choices = {axis: choice for choice, axis in pairs}
+        return tuple(
+            axis
+            for axis in self.axes
+            if compared.count(axis.written) == 1
+            and self._mentions(axis.written) == 1
+            and {domain for choice, domain in self._choices if choice == choices[axis.written]} == {axis.domain}
+        )
+
+    def _mentions(self, name: str) -> int:
+        nodes = (node for statement in self._body for node in ast.walk(statement))
+        return sum(isinstance(node, ast.Name) and node.id == name for node in nodes)
+
+    @cached_property
+    def total(self) -> "MemoText | None":
+        """The memo with `return Pr[agent.x == agent.x]` for the first choice that it keeps: 1 in each cell, or 0 where all
+        factors have underflowed. None where the observer keeps no choice."""
+        kept = [
+            (statement.target.id, _pair(argument)[0])
+            for statement in self._body
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+            for call in [statement.annotation]
+            if isinstance(call, ast.Call) and _is_choice(call)
+            for argument in call.args
+            if _is_member(argument) and _pair(argument)[0] not in self._forgotten
+        ]
+        if not kept:
+            return None
+        lines = [node for node in self.definition.body if not isinstance(node, ast.Return)]
+        agent, choice = kept[0]
+        query = ast.parse(f"return Pr[{agent}.{choice} == {agent}.{choice}]").body
+        return self._with_body([*lines, *query])
+
+    @property
+    def _forgotten(self) -> set[str]:
+        calls = [node for node in ast.walk(self.definition) if isinstance(node, ast.Call)]
+        calls = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "forgets_about"]
+        return {argument.id for call in calls for argument in call.args if isinstance(argument, ast.Name)}
+
+    def _with_body(self, body: list[ast.stmt]) -> "MemoText":
+        """Another memo of the same signature, in Python's own layout."""
+        old = self.definition
+        new = ast.FunctionDef(old.name, old.args, body, [], old.returns, old.type_comment, old.type_params)
+        return MemoText(ast.unparse(ast.fix_missing_locations(new)) + "\n", self.file, self.line)
+
+    # --- weights ------------------------------------------------------------------------------------------------
+
+    def weighted(self, domains: frozenset[str]) -> "MemoText":
+        """The memo in which every choice from one of these domains is weighted by the node's weight.
+
+        `chooses(p in P, wpp=f)` becomes `wpp=f * weight(p)`, and `wpp=exp(g)` becomes `wpp=exp(g + log_weight(p))`, so that
+        the mass of a node is f(p) w(p) / sum_j f(p_j) w(p_j).
+        """
+        if not domains & set(self.domains):
+            return self
+        tree = _Weighting(domains).visit(ast.parse(self.source))
+        return self._with_body(tree.body[0].body)
+
+
+def weight_name(domain: str) -> str:
+    """The function of a node's value that returns its weight."""
+    return f"gridbayes_weight_{domain}"
+
+
+def log_weight_name(domain: str) -> str:
+    """The function of a node's value that returns the log of its weight."""
+    return f"gridbayes_log_weight_{domain}"
+
+
+class _Weighting(ast.NodeTransformer):
+    def __init__(self, domains: frozenset[str]) -> None:
+        self.domains = domains
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        if not _is_choice(node):
+            return node
+        if isinstance(node.args[-1], ast.Name) and node.args[-1].id == "uniformly":
+            node.args, node.keywords = node.args[:-1], [ast.keyword("wpp", ast.Constant(1))]
+        pairs = [_pair(argument) for argument in node.args if _is_member(argument)]
+        for keyword in node.keywords:
+            if keyword.arg in FACTORS:
+                for choice, domain in pairs:
+                    keyword.value = self._times_weight(keyword.value, choice, domain)
+        return node
+
+    def _times_weight(self, value: ast.expr, choice: str, domain: str) -> ast.expr:
+        if domain not in self.domains:
+            return value
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "exp":
+            total = ast.BinOp(value.args[0], ast.Add(), _call(log_weight_name(domain), choice))
+            return ast.Call(value.func, [total], [])
+        return ast.BinOp(value, ast.Mult(), _call(weight_name(domain), choice))
+
+
+def _call(function: str, argument: str) -> ast.Call:
+    return ast.Call(ast.Name(function, ast.Load()), [ast.Name(argument, ast.Load())], [])
+
+
+# --- shapes of the tree -------------------------------------------------------------------------------------------
+
+
+def _is_choice(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CHOICES and bool(node.args)
+    )
+
+
+def _is_member(node: Any) -> bool:
+    """Whether the node is `x in X`."""
+    return (
+        isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], ast.In)
+        and isinstance(node.left, ast.Name)
+        and isinstance(node.comparators[0], ast.Name)
+    )
+
+
+def _pair(node: Any) -> tuple[str, str]:
+    """("x", "X") of `x in X`."""
+    return node.left.id, node.comparators[0].id
+
+
+def _is_forall(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and node.target.id == "forall"
+        and _is_member(node.annotation)
+    )
+
+
+def _called_name(function: ast.expr) -> str | None:
+    """`f` of `f(...)`, of the memo call `f[x](...)`, and of `f[0][x](...)`."""
+    while isinstance(function, ast.Subscript):
+        function = function.value
+    return function.id if isinstance(function, ast.Name) else None
+
+
+def _is_query(node: Any, name: str) -> bool:
+    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == name
+
+
+def _innermost(node: ast.expr) -> Any:
+    """The query of `alice[...]` and of `imagine[..., ...]`: what is asked, whoever is asked."""
+    while isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id not in QUERIES:
+        inner = node.slice
+        node = inner.elts[-1] if isinstance(inner, ast.Tuple) else inner
+    return node
+
+
+def _terms(node: ast.expr) -> list[ast.expr]:
+    """The events of `Pr[a, b]`, `Pr[a & b]` and `Pr[a and b]`."""
+    if isinstance(node, ast.Tuple):
+        return [term for part in node.elts for term in _terms(part)]
+    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
+        return [term for part in node.values for term in _terms(part)]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd):
+        return [*_terms(node.left), *_terms(node.right)]
+    return [node]
+
+
+def _equality(node: ast.expr) -> tuple[str, str] | None:
+    """("x", "_x") of `agent.x == _x` or `_x == agent.x`."""
+    if not (isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq)):
+        return None
+    sides = (node.left, node.comparators[0])
+    choices = [side.attr for side in sides if isinstance(side, ast.Attribute)]
+    axes = [side.id for side in sides if isinstance(side, ast.Name)]
+    return (choices[0], axes[0]) if len(choices) == len(axes) == 1 else None
