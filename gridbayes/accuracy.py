@@ -29,7 +29,7 @@ FINE = 1e-6  # an error, in sds, that needs no remark: what automatic grids prom
 
 ENUMERATED = "enumerated on a coarser grid"
 COARSER = "coarser grid"
-FALLEN = 1e-4  # of its peak: a density that has fallen so far at a grid's end has its bulk inside
+FALLEN = 1e-3  # of its peak: a density that has fallen so far at a grid's end has its bulk inside
 
 type Support = tuple[float, float]
 type Statistic = str | float  # `mean`, `sd`, or the probability of a quantile
@@ -194,15 +194,15 @@ class Accuracy:
 
         Parameters
         ----------
-        coarse : the same on coarser grids; None where there is none, and with it no bound on the error.
+        coarse : the same on coarser grids, or `reported` itself where no domain is a grid; None where there is no coarser
+            grid, and with it no bound on the error.
         continuous : labels of the parameters on grids; the others are discrete, and their domains are all there is.
         """
-        continuous = tuple(continuous)
-        note = "; ".join(filter(None, (_at_the_ends(label, reported[label]) for label in continuous)))
+        note = _at_the_ends({label: reported[label] for label in continuous})
         if coarse is None:
             errors = [Error(label, "mean", math.inf, "nothing coarser to compare with") for label in reported]
             return cls(tuple(errors), "use more nodes", (), note)
-        source = COARSER if continuous else "rounding: all domains are discrete"
+        source = "rounding: all domains are discrete" if coarse is reported else COARSER
         comparisons = tuple(Comparison(label, each, coarse[label], source) for label, each in reported.items())
         return cls(_errors(comparisons), "use a finer grid", comparisons, note)
 
@@ -301,14 +301,16 @@ def _errors(comparisons: Iterable[Comparison]) -> tuple[Error, ...]:
     return tuple(error for error in errors if error)
 
 
-def _at_the_ends(label: str, marginal: Marginal) -> str:
-    """What is to be said of a density that has not fallen where its grid ends; nothing where it has."""
-    density = marginal.masses / np.exp(marginal.grid.log_weight)
-    left = density[[0, -1]] / density.max()
-    ends = [f"{100 * part:.2g}% at {end:g}" for part, end in zip(left, marginal.grid.nodes[[0, -1]], strict=True) if part > FALLEN]
-    if not ends:
-        return ""
-    return f"the density of {label} is still {' and '.join(ends)} of its peak: widen the grid, unless its support ends there"
+def _at_the_ends(marginals: Mapping[str, Marginal]) -> str:
+    """What is to be said of densities that have not fallen where their grids end; nothing where all have."""
+    left = []
+    for label, marginal in marginals.items():
+        density = marginal.masses / np.exp(marginal.grid.log_weight)
+        for part, end in zip(density[[0, -1]] / density.max(), marginal.grid.nodes[[0, -1]], strict=True):
+            left += [f"{label} {100 * part:.3g}% at {end:.3g}"] if part > FALLEN else []
+    return (
+        f"of the peak density is left {', '.join(left)}: widen the grid, unless the support ends there" if left else ""
+    )
 
 
 def _jump(marginal: Marginal, q: float) -> float:

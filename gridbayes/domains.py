@@ -102,7 +102,7 @@ class Domain:
     @property
     def nodes(self) -> Grid:
         """The grid itself, or the sorted values as points of equal weight."""
-        return self.grid or Grid(self.numbers[self.order])
+        return self.grid or Grid(self.numbers[self.order].astype(np.float64))
 
     @property
     def coarser(self) -> "Domain | None":

@@ -73,7 +73,9 @@ class Written:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of functions, memos and values that the text needs, domains left out."""
-        return tuple(name for name in dict.fromkeys(self.text.called + self.text.inlined) if name not in self.text.domains)
+        return tuple(
+            name for name in dict.fromkeys(self.text.called + self.text.inlined) if name not in self.text.domains
+        )
 
     def resolved(self) -> dict[str, Any]:
         """The values of `names`; those that Python or the engine provides are left out.
@@ -230,10 +232,11 @@ def _check_plain_memos(found: Mapping[str, Any], domains: Mapping[str, Domain]) 
     """A plain memo brings its own grids, and memo compares them by name only."""
     for name, value in found.items():
         for domain, values in zip(getattr(value, "_doms", ()), getattr(value, "_vals", ()), strict=True):
-            if domain in domains and not np.array_equal(Domain.of(domain, values).numbers, domains[domain].numbers):
+            ours = domains.get(domain)
+            if ours and (ours.weighted or not np.array_equal(Domain.of(domain, values).numbers, ours.numbers)):
                 raise ValueError(
-                    f"{name} is a plain memo over a {domain} of its own, with other values than this {domain}. Decorate it "
-                    "with gridbayes.memo."
+                    f"{name} is a plain memo over a {domain} of its own, with other values or weights than this {domain}. "
+                    "Decorate it with gridbayes.memo."
                 )
 
 
@@ -245,7 +248,8 @@ def compiled(linkage: Linkage) -> Callable[..., Any]:
     for text, names in zip(linkage.texts, linkage.names, strict=True):
         namespace = _vocabulary([linkage.by_name[name] for name in text.domains])
         namespace |= {name: value.value for name, value in names if isinstance(value, Same)}
-        define(_code(text, weighted), namespace)
+        callees = {name: linkage.texts[index] for name, index in names if isinstance(index, int)}
+        define(_code(text.weighted(weighted, callees)), namespace)
         namespaces.append(namespace)
     memos = [namespace[text.name] for namespace, text in zip(namespaces, linkage.texts, strict=True)]
     for namespace, names in zip(namespaces, linkage.names, strict=True):
@@ -253,10 +257,10 @@ def compiled(linkage: Linkage) -> Callable[..., Any]:
     return memos[0]
 
 
-def _code(text: MemoText, weighted: frozenset[str]) -> str:
+def _code(text: MemoText) -> str:
     with warnings.catch_warnings():  # memo has said at the definition what it had to say of this text
         warnings.simplefilter("ignore")
-        return translated(text.weighted(weighted))
+        return translated(text)
 
 
 def _vocabulary(domains: Iterable[Domain]) -> dict[str, Any]:

@@ -25,8 +25,8 @@ __all__ = ["Run", "arguments_of"]
 
 LARGEST = 2**28  # values of one result: 2 GB
 REMEDY = (
-    "Their product underflowed, or they exclude one another on these grids. State them as one choice, "
-    "wpp=exp(log density), which is computed relative to its maximum; or change the grids."
+    "a product of small numbers underflows to 0 (state it as one choice, wpp=exp(log density), which is computed relative "
+    "to its maximum), and one NaN, as of 0 * log(0), leaves nothing of the whole (keep the grid off such points)."
 )
 
 
@@ -62,7 +62,7 @@ class Run:
         Raises
         ------
         PosteriorError
-            When no cell has any mass, or a probability is not finite.
+            When no cell has any mass, or a cell has a negative one.
         """
         self._check()
         return self._posterior if self._is_distribution else self._labelled
@@ -122,18 +122,21 @@ class Run:
         return self.linkage.texts[0].distributed
 
     def _check(self) -> None:
-        """No zeros in silence: memo returns them where nothing has any mass."""
+        """No zeros in silence: memo returns them where nothing has any mass. And no negative masses."""
+        if self._distributed and self.values.min() < 0:
+            raise PosteriorError(
+                f"{self.title} has a mass of {self.values.min():.3g}: a wpp in it is negative somewhere."
+            )
         totals = self._totals
-        if not np.isfinite(self.values).all() and self._distributed:
-            raise PosteriorError(f"{self.title} is not finite everywhere. A density in it is NaN or infinite.")
         if totals is None or (totals > 0).all():
             return
         if not (totals > 0).any():
-            raise PosteriorError(f"{self.title} has no mass in any cell: prior and observations are 0 together. {REMEDY}")
+            raise PosteriorError(f"{self.title} has no mass anywhere: {REMEDY}")
+        first = ", ".join(str(int(i)) for i in np.argwhere(totals == 0)[0])
         warnings.warn(
-            f"{self.title} has no mass in {int((totals == 0).sum())} of the {totals.size} cells that it conditions on, "
-            f"and is 0 there. {REMEDY}",
-            stacklevel=2,
+            f"{self.title} is 0 in {int((totals == 0).sum())} of the {totals.size} cells that it conditions on, the first "
+            f"at index ({first}): nothing there has any mass. Where that should be possible: {REMEDY}",
+            stacklevel=4,
         )
 
     @property
@@ -233,7 +236,9 @@ def _mapped(one: Any, swept: dict[str, jax.Array]) -> jax.Array:
 
 def _check_size(title: str, shape: tuple[int, ...]) -> None:
     if (size := int(np.prod(shape, dtype=object))) > LARGEST:
-        raise ValueError(f"the result of {title} would hold {size:,} values, {shape}. Pass fewer nodes, or sweep in parts.")
+        raise ValueError(
+            f"the result of {title} would hold {size:,} values, {shape}. Pass fewer nodes, or sweep in parts."
+        )
 
 
 # --- arguments ----------------------------------------------------------------------------------------------------
@@ -278,7 +283,9 @@ def _numeric(key: str, value: Any, name: str) -> np.ndarray:
     except ValueError:
         array = np.array(None)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"parameter {key} of memo {name} must be a number or an array of numbers; it is {_short(value)}.")
+        raise TypeError(
+            f"parameter {key} of memo {name} must be a number or an array of numbers; it is {_short(value)}."
+        )
     return array.astype({"f": np.float64, "b": np.bool_}.get(array.dtype.kind, np.int64))
 
 

@@ -6,6 +6,7 @@ A memo that is legal Python is all this file needs; whether it is a legal memo i
 import ast
 import inspect
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType
@@ -55,7 +56,9 @@ class MemoText:
             When it is no function written with `def`, or Python has not kept its text.
         """
         if not isinstance(function, FunctionType) or function.__name__ == "<lambda>":
-            raise TypeError(f"memo takes a function written with def; it got {function!r}. Write @gb.memo above the def.")
+            raise TypeError(
+                f"memo takes a function written with def; it got {function!r}. Write @gb.memo above the def."
+            )
         try:
             lines, line = inspect.getsourcelines(function)
             file = inspect.getsourcefile(function)
@@ -219,16 +222,25 @@ class MemoText:
 
     # --- weights ------------------------------------------------------------------------------------------------
 
-    def weighted(self, domains: frozenset[str]) -> "MemoText":
+    def weighted(self, domains: frozenset[str], callees: Mapping[str, "MemoText"]) -> "MemoText":
         """The memo in which every choice from one of these domains is weighted by the node's weight.
 
         `chooses(p in P, wpp=f)` becomes `wpp=f * weight(p)`, and `wpp=exp(g)` becomes `wpp=exp(g + log_weight(p))`, so that
-        the mass of a node is f(p) w(p) / sum_j f(p_j) w(p_j).
+        the mass of a node is f(p) w(p) / sum_j f(p_j) w(p_j). A probability of a node that f itself asks for,
+        `Pr[agent.q == p]` or a call of a memo that returns one, is such a mass: it becomes a density, `Pr[...] / weight(p)`,
+        or its weight would count twice. What the memo returns stays a mass.
         """
         if not domains & set(self.domains):
             return self
-        tree = _Weighting(domains).visit(ast.parse(self.source))
-        return self._with_body(tree.body[0].body)
+        weighting = _Weighting(self, domains, callees)
+        return self._with_body([weighting.statement(node) for node in ast.parse(self.source).body[0].body])
+
+    def domain_of(self, node: ast.expr) -> str | None:
+        """The domain of a choice `x` or `agent.x`, or of an axis; None where that is not one domain."""
+        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
+        named = [*self._choices, *((axis.written, axis.domain) for axis in self.axes)]
+        found = {domain for choice, domain in named if choice == name}
+        return found.pop() if len(found) == 1 else None
 
 
 def weight_name(domain: str) -> str:
@@ -242,13 +254,55 @@ def log_weight_name(domain: str) -> str:
 
 
 class _Weighting(ast.NodeTransformer):
-    def __init__(self, domains: frozenset[str]) -> None:
-        self.domains = domains
+    """The change that `MemoText.weighted` makes."""
 
-    def visit_Call(self, node: ast.Call) -> ast.Call:
+    def __init__(self, memo: MemoText, domains: frozenset[str], callees: Mapping[str, MemoText]) -> None:
+        self.memo, self.domains, self.callees = memo, domains, callees
+        self.returned: ast.AST | None = None
+
+    def statement(self, node: Any) -> Any:
+        """A statement with its weights."""
+        self.returned = _innermost(node.value) if isinstance(node, ast.Return) and node.value else None
+        return self.visit(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """`Pr[agent.q == p]` as a density."""
         self.generic_visit(node)
-        if not _is_choice(node):
+        if node is self.returned or not (_is_query(node, "Pr") or _is_query(node, "E")):
             return node
+        pairs = [_equality(term) for term in _terms(node.slice)]
+        nodes = [(ast.Name(axis, ast.Load()), choice) for choice, axis in filter(None, pairs)]
+        same = [each for each, choice in nodes if self._domain(each) == self.memo.domain_of(ast.Name(choice))]
+        return self._density(node, same)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Subscript):
+            return node if node is self.returned else self._called(node, node.func)
+        return self._chosen(node) if _is_choice(node) else node
+
+    def _called(self, node: ast.Call, function: ast.Subscript) -> ast.expr:
+        """`g[p](...)` as a density, where g returns a probability of its axis."""
+        callee = self.callees.get(_called_name(function) or "")
+        passed = function.slice.elts if isinstance(function.slice, ast.Tuple) else [function.slice]
+        if callee is None or len(passed) != len(callee.axes):
+            return node
+        masses = [each for each, axis in zip(passed, callee.axes, strict=True) if axis in callee.distributed]
+        return self._density(node, masses)
+
+    def _density(self, mass: ast.expr, nodes: list[ast.expr]) -> ast.expr:
+        for each in nodes:
+            if domain := self._domain(each):
+                mass = ast.BinOp(mass, ast.Div(), _call(weight_name(domain), each))
+        return mass
+
+    def _domain(self, node: ast.expr) -> str | None:
+        """The domain of a choice, if it has weights."""
+        domain = self.memo.domain_of(node)
+        return domain if domain in self.domains else None
+
+    def _chosen(self, node: ast.Call) -> ast.Call:
+        """`chooses(p in P, wpp=...)` with the weight of p."""
         if isinstance(node.args[-1], ast.Name) and node.args[-1].id == "uniformly":
             node.args, node.keywords = node.args[:-1], [ast.keyword("wpp", ast.Constant(1))]
         pairs = [_pair(argument) for argument in node.args if _is_member(argument)]
@@ -261,14 +315,15 @@ class _Weighting(ast.NodeTransformer):
     def _times_weight(self, value: ast.expr, choice: str, domain: str) -> ast.expr:
         if domain not in self.domains:
             return value
+        node = ast.Name(choice, ast.Load())
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "exp":
-            total = ast.BinOp(value.args[0], ast.Add(), _call(log_weight_name(domain), choice))
+            total = ast.BinOp(value.args[0], ast.Add(), _call(log_weight_name(domain), node))
             return ast.Call(value.func, [total], [])
-        return ast.BinOp(value, ast.Mult(), _call(weight_name(domain), choice))
+        return ast.BinOp(value, ast.Mult(), _call(weight_name(domain), node))
 
 
-def _call(function: str, argument: str) -> ast.Call:
-    return ast.Call(ast.Name(function, ast.Load()), [ast.Name(argument, ast.Load())], [])
+def _call(function: str, argument: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(function, ast.Load()), [argument], [])
 
 
 # --- shapes of the tree -------------------------------------------------------------------------------------------

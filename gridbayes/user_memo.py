@@ -52,7 +52,9 @@ class UserMemo(Written):
                 f"memo {self.text.name} never uses its axis {axis.written}: {axis.domain}. Compare it with a choice, as in "
                 f"Pr[agent.{axis.name} == {axis.written}], or take it away."
             )
-        fixed, swept = arguments_of(self.text.name, inspect.signature(self.function), self.text.arrays, args, kwargs, sweep)
+        fixed, swept = arguments_of(
+            self.text.name, inspect.signature(self.function), self.text.arrays, args, kwargs, sweep
+        )
         return Run(linked(self, grids or {}), fixed, swept)
 
     @property
@@ -95,7 +97,7 @@ def sweep(program: Any, /, *, grids: Any = None, **parameters: Any) -> "xr.DataA
 
     Returns
     -------
-    The memo's values (masses, for a posterior), the swept axes first: (*swept, *axes).
+    The memo's values (masses, for a posterior), (*swept, *axes): the swept parameters first, in the memo's order.
 
     >>> import gridbayes as gb
     >>> @gb.memo
