@@ -3,7 +3,7 @@
 An automatic grid is compared with a coarser rule in panels of its own: the difference bounds the error of the finer one.
 To it comes what neither can see, the tail beyond the last panel, as the density and its slope there foretell it. An
 explicit grid is compared with an automatic one of the same model, whose own error comes on top: the grid's price. Of a
-user's memo nothing is known but its text: it is compared with itself on coarser grids, and the density at their ends is told.
+user's memo nothing is known but its text: it is compared with itself on coarser grids, and the density at the ends is told.
 """
 
 import math

@@ -53,10 +53,9 @@ class Domain:
             return cls._of_grid(name, value)
         if inspect.isclass(value) and issubclass(value, Enum):
             return cls._of_enum(name, value)
+        if hasattr(value, "place_values"):
+            return cls._of_product(name, value)
         numbers = _numbers(name, value)
-        if hasattr(value, "place_values"):  # memo's product domain
-            fields = {key: np.array([int(value.unpack(z, key)) for z in numbers]) for key in value.keys}
-            return cls(name, tuple(value.place_moduli.items()), value, numbers, fields=fields)
         if numbers.dtype.kind == "f" and len(numbers) > 1 and (np.diff(numbers) > 0).all():
             return cls._of_grid(name, as_grid(numbers, name))
         return cls(name, _bytes(numbers), numbers, numbers)
@@ -70,6 +69,13 @@ class Domain:
     def _of_enum(cls, name: str, members: type[Enum]) -> "Domain":
         numbers = _numbers(name, [member.value for member in members])
         return cls(name, members, members, numbers, labels=tuple(member.name for member in members))
+
+    @classmethod
+    def _of_product(cls, name: str, product: Any) -> "Domain":
+        """Of memo's `domain(row=4, column=3)`: numbered by its last field first."""
+        numbers = np.arange(len(product))
+        fields = {key: np.array([int(product.unpack(z, key)) for z in numbers]) for key in product.keys}
+        return cls(name, tuple(product.place_moduli.items()), product, numbers, fields=fields)
 
     def __len__(self) -> int:
         return len(self.numbers)

@@ -35,7 +35,7 @@ class Written:
     enclosing : what the names in the text stood for in the function around it, when it was defined.
     """
 
-    function: FunctionType
+    function: Any
     text: MemoText
     enclosing: Mapping[str, Any]
 
@@ -159,7 +159,7 @@ class Linkage:
 
     @property
     def total(self) -> "Linkage | None":
-        """The program whose value is the total mass of each cell (`MemoText.total`); the first memo can still call itself."""
+        """The program whose value is the total mass of each cell (`MemoText.total`); the memo can still call itself."""
         total = self.texts[0].total
         if total is None:
             return None
@@ -222,8 +222,8 @@ def _domain(name: str, users: list[Written], grids: Mapping[str, Any]) -> Domain
     for user, other in found[1:]:
         if other != found[0][1]:
             raise ValueError(
-                f"domain {name} of memo {user.text.name} has other values than {name} of memo {found[0][0].text.name}: the "
-                "same name means the same grid. Rename one of them."
+                f"domain {name} of memo {user.text.name} has other values than {name} of memo {found[0][0].text.name}: "
+                "the same name means the same grid. Rename one of them."
             )
     return found[0][1]
 

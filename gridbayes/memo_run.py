@@ -14,7 +14,7 @@ import numpy as np
 from gridbayes.accuracy import Accuracy
 from gridbayes.linking import Linkage, compiled
 from gridbayes.memo_text import Axis
-from gridbayes.posterior import Address, Posterior, PosteriorError, checked_masses
+from gridbayes.posterior import Address, Posterior, PosteriorError
 from gridbayes.program import Program
 from gridbayes.summaries import Marginal
 
@@ -113,9 +113,10 @@ class Run:
 
     @property
     def _is_distribution(self) -> bool:
-        """Whether the masses over all axes are one distribution of different values."""
+        """Whether the masses over all axes are one distribution of different values, by their form and by their sum."""
         distinct = all(self.linkage.by_name[axis.domain].distinct for axis in self.axes)
-        return len(self.axes) > 0 and self._distributed == self.axes and distinct
+        form = len(self.axes) > 0 and self._distributed == self.axes and distinct
+        return form and bool(abs(self.values.sum() - 1) < 1e-9)
 
     @property
     def _distributed(self) -> tuple[Axis, ...]:
@@ -162,9 +163,8 @@ class Run:
 
     @cached_property
     def _masses(self) -> np.ndarray:
-        """The values, checked, every axis in increasing order of its values."""
-        masses = checked_masses(self.values, ", ".join(axis.name for axis in self.axes), len(self.axes))
-        return masses[np.ix_(*(self.linkage.by_name[axis.domain].order for axis in self.axes))]
+        """The values, every axis in increasing order."""
+        return self.values[np.ix_(*(self.linkage.by_name[axis.domain].order for axis in self.axes))]
 
     @property
     def _posterior(self) -> Posterior:
@@ -193,15 +193,20 @@ class Run:
         """The distance to the same memo on coarser grids."""
         continuous = [axis.name for axis in self.axes if self.linkage.by_name[axis.domain].grid is not None]
         coarse = self if self.linkage.discrete else self._coarser
-        try:
-            return Accuracy.coarser(self.marginals, coarse and coarse.marginals, continuous)
-        except PosteriorError:  # nothing is left between the nodes that the coarser grid has
-            return Accuracy.coarser(self.marginals, None, continuous)
+        return Accuracy.coarser(self.marginals, coarse and coarse.marginals, continuous)
 
     @property
     def _coarser(self) -> "Run | None":
+        """The same on coarser grids; None where these have too few nodes, or no mass at any."""
         linkage = self.linkage.coarser
-        return None if linkage is None else replace(self, linkage=linkage)
+        if linkage is None:
+            return None
+        coarse = replace(self, linkage=linkage)
+        try:
+            coarse._check()
+        except PosteriorError:
+            return None
+        return coarse
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ A memo that is legal Python is all this file needs; whether it is a legal memo i
 import ast
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from tokenize import TokenError
 from types import FunctionType
 from typing import Any
 
@@ -59,23 +60,29 @@ class MemoText:
             raise TypeError(
                 f"memo takes a function written with def; it got {function!r}. Write @gb.memo above the def."
             )
-        try:
-            lines, line = inspect.getsourcelines(function)
-            file = inspect.getsourcefile(function)
-        except OSError:
-            file = None
-        if file is None:
+        found = cls._found(function)
+        if found is None:
             raise TypeError(
                 f"memo {function.__name__} has no source text: Python keeps none of what is typed at its prompt or passed "
                 "to exec. Write it in a file or a notebook cell."
-            ) from None
-        return cls("".join(lines), file, line)
+            )
+        return found
+
+    @classmethod
+    def _found(cls, function: FunctionType) -> "MemoText | None":
+        """The text that Python finds for a function; None where there is none, or that of something else."""
+        try:
+            lines, line = inspect.getsourcelines(function)
+            node = ast.parse(textwrap.dedent("".join(lines))).body[0]
+        except (OSError, SyntaxError, TokenError):
+            return None
+        same = isinstance(node, ast.FunctionDef) and node.name == function.__name__
+        return cls("".join(lines), str(inspect.getsourcefile(function)), line) if same else None
 
     @cached_property
     def definition(self) -> ast.FunctionDef:
         """The function's syntax tree, without decorators; lines count from 1."""
-        (node,) = ast.parse(self.source).body
-        assert isinstance(node, ast.FunctionDef)
+        node: Any = ast.parse(self.source).body[0]
         node.decorator_list = []
         return node
 
@@ -107,7 +114,8 @@ class MemoText:
             for node in self.definition.type_params
             if isinstance(node, ast.TypeVar) and isinstance(node.bound, ast.Name)
         ]
-        written += [_pair(node.annotation) for node in self.definition.body if _is_forall(node)]
+        foralls: list[Any] = [node for node in self.definition.body if _is_forall(node)]
+        written += [_pair(node.annotation) for node in foralls]
         bare = [name.lstrip("_") for name, _ in written]
         taken = {*self.parameters, *(name for name in bare if bare.count(name) > 1), ""}
         return tuple(
@@ -128,7 +136,7 @@ class MemoText:
     @cached_property
     def _choices(self) -> list[tuple[str, str]]:
         """(choice, domain) of every choice that anybody makes."""
-        calls = (node for node in ast.walk(self.definition) if _is_choice(node))
+        calls: list[Any] = [node for node in ast.walk(self.definition) if _is_choice(node)]
         return [_pair(argument) for call in calls for argument in call.args if _is_member(argument)]
 
     @cached_property
@@ -163,16 +171,17 @@ class MemoText:
         """The axes over which the returned probability sums to 1, as far as the text can tell.
 
         In `Pr[a.x == _x, b.y == _y]` these are `_x` and `_y`, where x is chosen from the domain of `_x`, and nothing else in
-        the memo mentions the axis. Axes that the memo conditions on are not among them, and of a query that is no
-        probability none.
+        the memo mentions the axis but `knows(_x)`. Axes that the memo conditions on are not among them, and of a query that
+        is no probability none.
         """
         if len(self.returned) != 1:
             return ()
         query = _innermost(self.returned[0])
         if not _is_query(query, "Pr"):
             return ()
-        pairs = [_equality(term) for term in _terms(query.slice)]
-        if None in pairs:
+        terms = _terms(query.slice)
+        pairs = [pair for pair in map(_equality, terms) if pair]
+        if len(pairs) < len(terms):
             return ()
         compared = [axis for choice, axis in pairs]
         choices = {axis: choice for choice, axis in pairs}
@@ -185,8 +194,11 @@ class MemoText:
         )
 
     def _mentions(self, name: str) -> int:
-        nodes = (node for statement in self._body for node in ast.walk(statement))
-        return sum(isinstance(node, ast.Name) and node.id == name for node in nodes)
+        """How often the body names an axis, `knows(_x)` left out: one who knows it does not yet use it."""
+        nodes: list[Any] = [node for statement in self._body for node in ast.walk(statement)]
+        named = sum(getattr(node, "id", None) == name or getattr(node, "attr", None) == name for node in nodes)
+        known = [argument for node in nodes if _is_call(node, {"knows"}) for argument in node.args]
+        return named - sum(isinstance(argument, ast.Name) and argument.id == name for argument in known)
 
     @cached_property
     def total(self) -> "MemoText | None":
@@ -210,8 +222,7 @@ class MemoText:
 
     @property
     def _forgotten(self) -> set[str]:
-        calls = [node for node in ast.walk(self.definition) if isinstance(node, ast.Call)]
-        calls = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "forgets_about"]
+        calls: list[Any] = [node for node in ast.walk(self.definition) if _is_call(node, {"forgets_about"})]
         return {argument.id for call in calls for argument in call.args if isinstance(argument, ast.Name)}
 
     def _with_body(self, body: list[ast.stmt]) -> "MemoText":
@@ -229,18 +240,23 @@ class MemoText:
         the mass of a node is f(p) w(p) / sum_j f(p_j) w(p_j). A probability of a node that f itself asks for,
         `Pr[agent.q == p]` or a call of a memo that returns one, is such a mass: it becomes a density, `Pr[...] / weight(p)`,
         or its weight would count twice. What the memo returns stays a mass.
+
+        Raises
+        ------
+        ValueError
+            When it cannot be told whether a probability is of a node with weights.
         """
         if not domains & set(self.domains):
             return self
         weighting = _Weighting(self, domains, callees)
-        return self._with_body([weighting.statement(node) for node in ast.parse(self.source).body[0].body])
+        copy: Any = ast.parse(self.source).body[0]
+        return self._with_body([weighting.statement(node) for node in copy.body])
 
-    def domain_of(self, node: ast.expr) -> str | None:
-        """The domain of a choice `x` or `agent.x`, or of an axis; None where that is not one domain."""
+    def domains_of(self, node: ast.expr) -> set[str]:
+        """The domains of all choices and axes called as `x` or `agent.x` says."""
         name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
         named = [*self._choices, *((axis.written, axis.domain) for axis in self.axes)]
-        found = {domain for choice, domain in named if choice == name}
-        return found.pop() if len(found) == 1 else None
+        return {domain for choice, domain in named if choice == name}
 
 
 def weight_name(domain: str) -> str:
@@ -270,10 +286,27 @@ class _Weighting(ast.NodeTransformer):
         self.generic_visit(node)
         if node is self.returned or not (_is_query(node, "Pr") or _is_query(node, "E")):
             return node
-        pairs = [_equality(term) for term in _terms(node.slice)]
-        nodes = [(ast.Name(axis, ast.Load()), choice) for choice, axis in filter(None, pairs)]
-        same = [each for each, choice in nodes if self._domain(each) == self.memo.domain_of(ast.Name(choice))]
-        return self._density(node, same)
+        terms = _terms(node.slice)
+        for term in terms:
+            self._refuse_coincidence(node, term)
+        pairs = filter(None, map(_equality, terms))
+        same = [
+            axis
+            for choice, axis in pairs
+            if self.memo.domains_of(ast.Name(choice)) == self.memo.domains_of(ast.Name(axis))
+        ]
+        return self._density(node, [ast.Name(axis, ast.Load()) for axis in same])
+
+    def _refuse_coincidence(self, query: ast.expr, term: Any) -> None:
+        """`Pr[a.x == b.x]` is a density of one of the two if the other is known, and 0 if not: the text does not tell."""
+        sides = (
+            [term.left, *term.comparators] if isinstance(term, ast.Compare) and isinstance(term.ops[0], ast.Eq) else []
+        )
+        if sides and all(isinstance(side, ast.Attribute) and self._domain(side) for side in sides):
+            raise ValueError(
+                f"memo {self.memo.name} asks for {ast.unparse(query)}, in which no choice is its own, over a grid with "
+                "weights. Use a grid of equal weights, gb.linspace."
+            )
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
@@ -298,8 +331,13 @@ class _Weighting(ast.NodeTransformer):
 
     def _domain(self, node: ast.expr) -> str | None:
         """The domain of a choice, if it has weights."""
-        domain = self.memo.domain_of(node)
-        return domain if domain in self.domains else None
+        found = self.memo.domains_of(node)
+        if len(found) > 1 and found & self.domains:
+            raise ValueError(
+                f"memo {self.memo.name} chooses {ast.unparse(node)} from {' and from '.join(sorted(found))}, on a grid with "
+                "weights. Give each choice a name of its own."
+            )
+        return next(iter(found & self.domains), None)
 
     def _chosen(self, node: ast.Call) -> ast.Call:
         """`chooses(p in P, wpp=...)` with the weight of p."""
@@ -329,10 +367,12 @@ def _call(function: str, argument: ast.expr) -> ast.Call:
 # --- shapes of the tree -------------------------------------------------------------------------------------------
 
 
-def _is_choice(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CHOICES and bool(node.args)
-    )
+def _is_call(node: Any, names: Container[str]) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+
+
+def _is_choice(node: Any) -> bool:
+    return _is_call(node, CHOICES) and bool(node.args)
 
 
 def _is_member(node: Any) -> bool:

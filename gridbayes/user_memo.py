@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from gridbayes.linking import Written, linked
 from gridbayes.memo_run import Run, arguments_of
@@ -87,7 +87,7 @@ def memo(function: Any) -> UserMemo:
         When it is no function written with `def` in a file or a notebook cell.
     memo's own error, at your file and line, when the text is not a legal memo.
     """
-    return UserMemo.of(function)
+    return cast(UserMemo, UserMemo.of(function))
 
 
 def sweep(program: Any, /, *, grids: Any = None, **parameters: Any) -> "xr.DataArray":

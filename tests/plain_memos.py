@@ -95,14 +95,13 @@ def true_of(word, shape):
 @memo
 def hearer[_w: Word, _s: Shape](sharpness):
     hearer: thinks[
-        speaker : chooses(s in Shape, wpp=evenly(s)),
-        speaker : chooses(
-            w in Word,
-            wpp=imagine[
-                pupil : knows(w), pupil : chooses(s in Shape, wpp=true_of(w, s)), Pr[pupil.s == s] ** sharpness
-            ],
-        ),
-    ]
+        speaker: chooses(s in Shape, wpp=evenly(s)),
+        speaker: chooses(w in Word, wpp=imagine[
+            pupil: knows(w),
+            pupil: chooses(s in Shape, wpp=true_of(w, s)),
+            Pr[pupil.s == s] ** sharpness
+        ])
+    ]  # fmt: skip
     hearer: observes[speaker.w] is _w
     hearer: chooses(s in Shape, wpp=Pr[speaker.s == s])
     return Pr[hearer.s == _s]
@@ -119,7 +118,7 @@ def opens(prize, picked, opened):
 @memo
 def host[_picked: Door, _opened: Door, _prize: Door]():
     guest: knows(_picked, _opened)
-    guest: thinks[show : chooses(prize in Door, wpp=evenly(prize))]
+    guest: thinks[show: chooses(prize in Door, wpp=evenly(prize))]  # fmt: skip
     guest: observes_event(wpp=opens(show.prize, _picked, _opened))
     guest: chooses(prize in Door, wpp=Pr[show.prize == prize])
     return Pr[guest.prize == _prize]
@@ -180,8 +179,9 @@ def rate_var[_tau: Tau](count):
 @memo
 def doubt[_s: Shape](beta):
     watcher: thinks[
-        thing : chooses(s in Shape, wpp=exp(-beta * s * evenly(s))), thing : chooses(w in Word, wpp=true_of(w, s) + 0.1)
-    ]
+        thing: chooses(s in Shape, wpp=exp(-beta * s * evenly(s))),
+        thing: chooses(w in Word, wpp=true_of(w, s) + 0.1)
+    ]  # fmt: skip
     watcher: observes[thing.s] is _s
     return watcher[H[thing.w]]
 
@@ -201,7 +201,7 @@ def apart(k, n, a, b):
 
 @memo
 def gamble[_s: Shape](beta, k, n):
-    gambler: thinks[nature : chooses(p in P, wpp=p**k * (1 - p) ** (n - k))]
+    gambler: thinks[nature: chooses(p in P, wpp=p**k * (1 - p) ** (n - k))]  # fmt: skip
     gambler: chooses(s in Shape, wpp=exp(beta * E[nature.p * s - 0.4 * s**2]))
     return Pr[gambler.s == _s]
 

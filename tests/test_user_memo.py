@@ -1,4 +1,4 @@
-"""`gridbayes.memo` and `gridbayes.sweep`: plain memo's numbers, the continuum's on grids with weights, and every way to err."""
+"""`gridbayes.memo` and `gridbayes.sweep`: plain memo's numbers, the continuum's on grids with weights, and how users err."""
 
 import gc
 import importlib.util
@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 import plain_memos as plain
 import pytest
-from memo import domain
 from scipy import stats
 from scipy.special import betaln, digamma
 
@@ -265,7 +264,7 @@ def test_a_memo_that_another_calls_as_a_prior_has_its_weights_once(ours):
 
 @gb.memo
 def hearsay[_q: P](k, n, trust):
-    judge: thinks[nature : chooses(p in P, wpp=exp(k * log(p) + (n - k) * log(1 - p)))]
+    judge: thinks[nature: chooses(p in P, wpp=exp(k * log(p) + (n - k) * log(1 - p)))]  # fmt: skip
     judge: chooses(q in P, wpp=Pr[nature.p == q] ** trust)
     return Pr[judge.q == _q]
 
@@ -284,9 +283,57 @@ def test_a_divergence_on_a_grid_with_weights_is_the_integral(ours):
     assert float(apart) == pytest.approx(exact, abs=1e-10)
 
 
+def test_a_probability_that_may_or_may_not_hold_a_weight_is_refused():
+    @gb.memo
+    def twins[_q: P]():
+        one: chooses(p in P, wpp=p)
+        judge: knows(one.p)
+        judge: thinks[other: chooses(p in P, wpp=1 - p)]  # fmt: skip
+        judge: chooses(q in P, wpp=q + Pr[other.p == one.p])
+        return Pr[judge.q == _q]
+
+    fails(ValueError, r"asks for Pr\[other.p == one.p\], in which no choice", twins, grids={"P": WEIGHTED[0]})
+    assert twins(grids={"P": [0.25, 0.5, 0.75]}).mean("q") > 0.5
+
+    @gb.memo
+    def namesakes[_q: P]():
+        judge: thinks[one: chooses(x in P, wpp=x), other: chooses(x in Q, wpp=x)]  # fmt: skip
+        judge: chooses(q in P, wpp=Pr[one.x == q])
+        return Pr[judge.q == _q]
+
+    grids = {"P": WEIGHTED[0], "Q": [1, 2]}
+    fails(ValueError, "namesakes chooses one.x from P and from Q, on a grid with weights", namesakes, grids=grids)
+
+
 def test_equal_chances_of_three_are_thirds_in_float64():
     result = anything(grids={"P": [1, 2, 3]})
     np.testing.assert_allclose(result.marginal("p"), 1 / 3, rtol=1e-15)
+
+
+@gb.memo
+def bent[_kind: Kind, _p: P](k, n):
+    me: knows(_kind, _p)
+    me: thinks[mint: chooses(kind in Kind, wpp=1), mint: chooses(p in P, wpp=1)]  # fmt: skip
+    me: observes_event(wpp=tossed(mint.kind, mint.p, k, n))
+    return me[Pr[mint.kind == _kind, mint.p == _p]]
+
+
+class Kind(IntEnum):
+    FAIR = 0
+    BENT = 1
+
+
+def tossed(kind, p, k, n):
+    q = jnp.where(kind == Kind.BENT, p, 0.5)
+    return q**k * (1 - q) ** (n - k)
+
+
+def test_a_belief_of_an_agent_over_names_and_a_grid_is_a_posterior():
+    post = bent(7, 9, grids={"P": gb.gauss_legendre(0, 1)})
+    is_bent = 1 / (1 + 0.5**9 / np.exp(betaln(8, 3)))
+    assert post.marginal("kind").sel(kind="BENT") == pytest.approx(is_bent, abs=1e-12)
+    assert post.mean("p") == pytest.approx(is_bent * 8 / 11 + (1 - is_bent) / 2, abs=1e-12)
+    assert post.joint("p", "kind").sel(kind="FAIR").sum() == pytest.approx(1 - is_bent, abs=1e-12)
 
 
 # --- accuracy -----------------------------------------------------------------------------------------------------
@@ -520,9 +567,15 @@ def test_what_is_no_memo():
     fails(TypeError, "memo takes a function written with def; it got 3", gb.memo, 3)
     fails(TypeError, "sweep takes a memo of your own", gb.sweep, len, k=[1, 2])
     fails(ValueError, "sweep needs a list for one parameter of k, n", gb.sweep, coin, k=1, n=2, grids={"P": [0.1, 0.2]})
-    namespace: dict = {"gb": gb}
-    with pytest.raises(TypeError, match="memo typed has no source text"):
-        exec("@gb.memo\ndef typed[_p: P]():\n    a: chooses(p in P, wpp=1)\n    return Pr[a.p == _p]\n", namespace)
+
+
+@pytest.mark.parametrize("file", ["<string>", __file__], ids=["nowhere", "elsewhere"])
+def test_a_memo_whose_text_cannot_be_found(file):
+    text = "@gb.memo\ndef typed[_p: P]():\n    a: chooses(p in P, wpp=1)\n    return Pr[a.p == _p]\n"
+    with pytest.raises(
+        TypeError, match="memo typed has no source text: Python keeps none of what is typed at its prompt"
+    ):
+        exec(compile(text, file, "exec"), {"gb": gb})
 
 
 def test_an_axis_that_is_not_used():
@@ -535,7 +588,10 @@ def test_an_axis_that_is_not_used():
 
 
 def test_memos_own_error_points_at_the_users_file_and_line(tmp_path):
-    text = "import gridbayes as gb\n\n\n@gb.memo\ndef wrong[_p: P](k):\n    nature: chooses(p in P, wpp=q**k)\n    return Pr[nature.p == _p]\n"
+    text = (
+        "import gridbayes as gb\n\n\n@gb.memo\ndef wrong[_p: P](k):\n"
+        "    nature: chooses(p in P, wpp=q**k)\n    return Pr[nature.p == _p]\n"
+    )
     with pytest.raises(Exception, match="Unknown choice nature.q") as caught:
         module_of(tmp_path / "mine.py", text)
     assert type(caught.value).__name__ == "MemoError"
@@ -610,8 +666,10 @@ def test_names_that_the_engine_hides(tmp_path):
 
 
 def test_one_name_is_one_domain(tmp_path):
-    first = "import gridbayes as gb\nX = [1, 2, 3]\n\n@gb.memo\ndef inner[_x: X]():\n    a: chooses(x in X, wpp=x)\n    return Pr[a.x == _x]\n"
-    module_of(tmp_path / "inner_module.py", first)
+    first = (
+        "import gridbayes as gb\nX = [1, 2, 3]\n\n@gb.memo\ndef inner[_x: X]():\n"
+        "    a: chooses(x in X, wpp=x)\n    return Pr[a.x == _x]\n"
+    )
     second = (
         "import gridbayes as gb\nX = [4, 5, 6]\n\n@gb.memo\ndef outer[_x: X]():\n"
         "    b: chooses(x in X, wpp=inner[x]())\n    return Pr[b.x == _x]\n"
