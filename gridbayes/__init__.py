@@ -34,6 +34,7 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
         UniformShrinkage,
     )
     from gridbayes.program import Program
+    from gridbayes.user_memo import memo, sweep
 
 __version__ = "0.1.0"
 
@@ -70,10 +71,12 @@ __all__ = [
     "geomspace",
     "linear_regression",
     "linspace",
+    "memo",
     "no_pooling",
     "normal",
     "observe",
     "partial_pooling",
     "proportion",
+    "sweep",
     "trapezoid",
 ]

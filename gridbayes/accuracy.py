@@ -2,7 +2,8 @@
 
 An automatic grid is compared with a coarser rule in panels of its own: the difference bounds the error of the finer one.
 To it comes what neither can see, the tail beyond the last panel, as the density and its slope there foretell it. An
-explicit grid is compared with an automatic one of the same model, whose own error comes on top: the grid's price.
+explicit grid is compared with an automatic one of the same model, whose own error comes on top: the grid's price. Of a
+user's memo nothing is known but its text: it is compared with itself on coarser grids, and the density at the ends is told.
 """
 
 import math
@@ -27,6 +28,8 @@ RELATIVE = 1e-13  # of the number itself: the same, where it is many sds from 0
 FINE = 1e-6  # an error, in sds, that needs no remark: what automatic grids promise
 
 ENUMERATED = "enumerated on a coarser grid"
+COARSER = "coarser grid"
+FALLEN = 1e-3  # of its peak: a density that has fallen so far at a grid's end has its bulk inside
 
 type Support = tuple[float, float]
 type Statistic = str | float  # `mean`, `sd`, or the probability of a quantile
@@ -169,19 +172,40 @@ class Accuracy:
     errors : one a quantity and statistic: mean, sd and the bounds of the interval that `summary()` shows.
     remedy : what to say when the largest is too large.
     comparisons : what the errors were read from, one a parameter and group.
+    note : what is said whatever the errors are.
     """
 
     errors: tuple[Error, ...]
     remedy: str
     comparisons: tuple[Comparison, ...] = ()
+    note: str = ""
 
     @classmethod
     def of(cls, comparisons: Iterable[Comparison], log_evidence: Error | None, remedy: str) -> "Accuracy":
         """The statement of mean, sd and the default interval of every parameter, and of log evidence where it is known."""
         comparisons = tuple(comparisons)
-        statistics = _reported_statistics()
-        errors = [each.error(statistic, name) for each in comparisons for name, statistic in statistics.items()]
-        return cls(tuple(error for error in (*errors, log_evidence) if error), remedy, comparisons)
+        errors = (*_errors(comparisons), *([log_evidence] if log_evidence else []))
+        return cls(errors, remedy, comparisons)
+
+    @classmethod
+    def coarser(
+        cls, reported: Mapping[str, Marginal], coarse: Mapping[str, Marginal] | None, continuous: Iterable[str]
+    ) -> "Accuracy":
+        """Of a posterior of which nothing but these marginals is known: its distance to one on coarser grids.
+
+        Parameters
+        ----------
+        coarse : the same on coarser grids, or `reported` itself where no domain is a grid; None where there is no coarser
+            grid, and with it no bound on the error.
+        continuous : labels of the parameters on grids; the others are discrete, and their domains are all there is.
+        """
+        note = _at_the_ends({label: reported[label] for label in continuous})
+        if coarse is None:
+            errors = [Error(label, "mean", math.inf, "nothing coarser to compare with") for label in reported]
+            return cls(tuple(errors), "use more nodes", (), note)
+        source = "rounding: all domains are discrete" if coarse is reported else COARSER
+        comparisons = tuple(Comparison(label, each, coarse[label], source) for label, each in reported.items())
+        return cls(_errors(comparisons), "use a finer grid", comparisons, note)
 
     @classmethod
     def between(
@@ -254,7 +278,7 @@ class Accuracy:
         """
         checked_probability(q, "q")
         errors = [each.error(float(q), f"q{q:g}") for each in self.comparisons]
-        return Accuracy(tuple(error for error in errors if error), self.remedy, self.comparisons)
+        return Accuracy(tuple(error for error in errors if error), self.remedy, self.comparisons, self.note)
 
     @property
     def largest(self) -> Error:
@@ -273,8 +297,8 @@ class Accuracy:
         return pd.DataFrame([vars(error) for error in self.errors])
 
     def __str__(self) -> str:
-        line = f"largest error {self.largest}"
-        return f"{line}; {self.remedy}" if self.remedy and self.largest.size > FINE else line
+        remedy = self.remedy if self.largest.size > FINE else ""
+        return "; ".join(filter(None, (f"largest error {self.largest}", remedy, self.note)))
 
     def _repr_html_(self) -> str:
         return str(self.to_pandas()._repr_html_())
@@ -284,6 +308,25 @@ def _reported_statistics() -> dict[str, Statistic]:
     """What a summary reports of each parameter, by the names of its columns."""
     bounds = {f"eti{100 * PROB:g}_lb": (1 - PROB) / 2, f"eti{100 * PROB:g}_ub": (1 + PROB) / 2}
     return {"mean": "mean", "sd": "sd", **bounds}
+
+
+def _errors(comparisons: Iterable[Comparison]) -> tuple[Error, ...]:
+    """The errors of all that a summary reports of these parameters."""
+    statistics = _reported_statistics()
+    errors = [each.error(statistic, name) for each in comparisons for name, statistic in statistics.items()]
+    return tuple(error for error in errors if error)
+
+
+def _at_the_ends(marginals: Mapping[str, Marginal]) -> str:
+    """What is to be said of densities that have not fallen where their grids end; nothing where all have."""
+    left = []
+    for label, marginal in marginals.items():
+        density = marginal.masses / np.exp(marginal.grid.log_weight)
+        for part, end in zip(density[[0, -1]] / density.max(), marginal.grid.nodes[[0, -1]], strict=True):
+            left += [f"{label} {100 * part:.3g}% at {end:.3g}"] if part > FALLEN else []
+    return (
+        f"of the peak density is left {', '.join(left)}: widen the grid, unless the support ends there" if left else ""
+    )
 
 
 def _jump(marginal: Marginal, q: float) -> float:

@@ -4,7 +4,7 @@ import html
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -55,9 +55,10 @@ class Posterior:
     marginals : parameter name to its marginals: one, or for `per_group` parameters one a group.
     groups : labels of the groups.
     per_group : names of the parameters that each group has its own of.
-    log_evidence : log p(data), natural log.
+    log_evidence : log p(data), natural log; nan where it is unknown: a user's memo throws its normaliser away.
     program : the memo text that ran.
     model : the fitted model, which answers what needs more than marginals.
+    labels : for a parameter whose values have names, the coordinates that show them.
     """
 
     marginals: Mapping[str, tuple[Marginal, ...]]
@@ -66,6 +67,7 @@ class Posterior:
     log_evidence: float
     program: Program
     model: FittedModel = field(repr=False)
+    labels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     # --- numbers ------------------------------------------------------------------------------------------------
 
@@ -124,7 +126,7 @@ class Posterior:
 
         name, found = self._find(name, group)
         if name not in self.per_group or group is not None:
-            return _mass_array(name, found[0])
+            return _mass_array(name, found[0]).assign_coords(self.labels.get(name, {}))
         if all(marginal.grid is found[0].grid for marginal in found):
             masses = np.stack([marginal.masses for marginal in found])
             grid = found[0].grid
@@ -146,6 +148,7 @@ class Posterior:
             raise ValueError(f"joint needs two different parameters; got {first} twice. Use contrast for two groups.")
         one, two, masses = self.model.joint(*pair)
         coordinates = {first: one.grid.nodes, second: two.grid.nodes}
+        coordinates |= {key: axis for name in (first, second) for key, axis in self.labels.get(name, {}).items()}
         return xr.DataArray(masses, dims=(first, second), coords=coordinates, name=f"p_{first}_{second}")
 
     def contrast(self, first: Hashable, second: Hashable) -> "Posterior":
@@ -220,7 +223,8 @@ class Posterior:
             bounds = getattr(marginal, kind)(prob)
             rows[label] = [marginal.mean, marginal.sd, bounds[0], bounds[1], errors.get(label, np.nan)]
         endless = [label for label, marginal in self.rows if not np.isfinite(marginal.sd)]
-        footer = f"log evidence {self.log_evidence:.6f}\n{self.accuracy}"
+        evidence = "" if np.isnan(self.log_evidence) else f"log evidence {self.log_evidence:.6f}\n"
+        footer = f"{evidence}{self.accuracy}"
         footer += f"\nno variance exists for {', '.join(endless)}: its tail is too heavy" if endless else ""
         return Summary.of(rows, ["mean", "sd", low, high, "error"], self.model.title, footer)
 
@@ -255,7 +259,8 @@ class Posterior:
             f"{name} for each of {len(self.groups)} groups" if name in self.per_group else name
             for name in self.marginals
         )
-        return f"Posterior({self.model.title}; {names}; log evidence {self.log_evidence:.4f})"
+        evidence = "" if np.isnan(self.log_evidence) else f"; log evidence {self.log_evidence:.4f}"
+        return f"Posterior({self.model.title}; {names}{evidence})"
 
     def _repr_html_(self) -> str:
         return f"<p>{html.escape(repr(self))}</p>{self.summary()._repr_html_()}"

@@ -3,25 +3,32 @@
 The one file that imports memo. A program's source names its domains (`Mu`, `Tau`, ...) and its log densities
 (`normal_lpdf`, ...); domains are index ranges and the nodes are arrays that the program receives, so that a program is
 compiled once for each combination of sizes, never for values.
+
+A user's memo (`translated`, `define`) is compiled over the values of its grids instead: what it calls p is the node itself.
 """
 
 import ast
 import hashlib
 import linecache
+import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from gridbayes.densities import LPDFS
 from gridbayes.grids import Grid
+from gridbayes.memo_text import MemoText
 from gridbayes.priors import Prior
 
-__all__ = ["Program", "Slot", "signature"]
+__all__ = ["Program", "Slot", "define", "library", "signature", "translated"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,65 @@ def _vocabulary() -> dict[str, Callable]:
     finally:
         sys.excepthook, warnings.showwarning = hooks
     return {"memo": memo, "at": array_index, **LPDFS}
+
+
+# --- memos that users write -------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def library() -> Mapping[str, Any]:
+    """What memo puts beside the user's names in the code that it generates, where it hides a user's own."""
+    _vocabulary()
+    from memo import lib
+
+    return {name: getattr(lib, name) for name in dir(lib) if not name.startswith("_")}
+
+
+@lru_cache(maxsize=256)
+def translated(memo: MemoText) -> str:
+    """The Python that memo makes of a user's memo, in float64 and open to `vmap` and `grad`.
+
+    Raises
+    ------
+    memo's own error, with its caret, at the file and line where the user wrote the text.
+    """
+    code: list[str] = []
+    with _readable(memo) as file:
+        tree = ast.increment_lineno(ast.parse(memo.source), memo.line - 1)
+        (function,) = tree.body
+        assert isinstance(function, ast.FunctionDef)
+        function.decorator_list, function.args.defaults = [], []  # memo reads defaults from the text
+        namespace: dict[str, Any] = {"__name__": "gridbayes.user"}
+        exec(compile(tree, file, "exec"), namespace)
+        _vocabulary()["memo"](
+            namespace[function.name], install_module=lambda text: code.append(text) or {function.name: None}
+        )
+    return _in_float64(code[0])
+
+
+@contextmanager
+def _readable(memo: MemoText) -> Iterator[str]:
+    """A file name under which `inspect` finds this very text at the user's line, whatever became of the user's file."""
+    digest = hashlib.sha256(repr(memo).encode()).hexdigest()[:12]
+    file = f"<memo {digest}>/{Path(memo.file).name}"  # memo's errors show the last part
+    lines = ["\n"] * (memo.line - 1) + memo.text.splitlines(keepends=True)
+    linecache.cache[file] = (len(memo.text), None, lines, file)
+    try:
+        yield file
+    finally:
+        del linecache.cache[file]
+
+
+def _in_float64(code: str) -> str:
+    """memo starts every choice with ones in float32, in which `wpp=1` over three values sums to 1 + 3e-8; and it makes
+    Python numbers of calls whose arguments are all parameters, which no transformation of JAX can follow."""
+    code = code.replace("dtype=jnp.float32", "dtype=jnp.float64")
+    return re.sub(r"jnp\.array\((\w+)\)\.item\(\)", r"jnp.array(\1)", code)
+
+
+def define(code: str, namespace: dict[str, Any]) -> None:
+    """Run translated code: the memo is put under its name into the namespace, where it finds domains and functions."""
+    exec(code, namespace)
 
 
 @dataclass(frozen=True)

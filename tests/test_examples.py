@@ -19,6 +19,8 @@ PRINTED = {
     ],
     # evidence and means: reference/eight_schools.json
     "eight_schools": ["log evidence -31.311347", "4.397", "3.598", "School A's coaching beats school C's"],
+    # 1 / (1 + 2**-20 / B(16, 6)) and 16 / 22, by hand
+    "own_memo": ["BENT    0.763067", "is 0.727273", "It takes 17 heads in 20 tosses"],
     # means: reference/tutorial_numbers.json, learned_variance at (1, 1), continuum
     "ragged_punctuality": [
         "log evidence -30.291932",

@@ -12,15 +12,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "gridbayes"
 
 LAYERS = [  # a file imports only from above it; files in one row do not know each other
-    ["_types", "files"],
+    ["_types", "files", "memo_text"],
     ["grids", "densities", "tables"],
-    ["observations", "csvfile", "summaries", "rows"],
+    ["observations", "csvfile", "summaries", "rows", "domains"],
     ["datasets", "likelihoods", "priors", "accuracy"],
     ["convolution", "program", "contraction", "models.coefficients"],
-    ["conditional", "posterior", "table", "log_joint"],
-    ["smoothing", "double_exponential", "engine"],
+    ["conditional", "posterior", "table", "log_joint", "linking"],
+    ["smoothing", "double_exponential", "engine", "memo_run"],
     ["models.pooling"],
-    ["evidence"],
+    ["evidence", "user_memo"],
     ["models.scales", "models.tails"],
     ["models.enumerated", "models.predicted"],
     ["models.placed", "models.linear"],
