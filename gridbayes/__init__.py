@@ -34,6 +34,7 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
         UniformShrinkage,
     )
     from gridbayes.program import Program
+    from gridbayes.quadrature import ModeError, QuadratureWarning, ResolutionError, quadrature
     from gridbayes.user_memo import memo, sweep
 
 __version__ = "0.1.0"
@@ -54,6 +55,7 @@ __all__ = [
     "Jeffreys",
     "Laplace",
     "LogNormal",
+    "ModeError",
     "Normal",
     "Observations",
     "Poisson",
@@ -61,6 +63,8 @@ __all__ = [
     "PosteriorError",
     "Prior",
     "Program",
+    "QuadratureWarning",
+    "ResolutionError",
     "StudentT",
     "StudentTErrors",
     "Uniform",
@@ -77,6 +81,7 @@ __all__ = [
     "observe",
     "partial_pooling",
     "proportion",
+    "quadrature",
     "sweep",
     "trapezoid",
 ]

@@ -21,6 +21,8 @@ PRINTED = {
     "eight_schools": ["log evidence -31.311347", "4.397", "3.598", "School A's coaching beats school C's"],
     # 1 / (1 + 2**-20 / B(16, 6)) and 16 / 22, by hand
     "own_memo": ["BENT    0.763067", "is 0.727273", "It takes 17 heads in 20 tosses"],
+    # a sum over 141 x 240 x 240 equal cells in location, log width and the guess's logit: .248408, 1.208766, -56.674373
+    "own_quadrature": ["0.2484", "1.209", "log evidence -56.67437"],
     # means: reference/tutorial_numbers.json, learned_variance at (1, 1), continuum
     "ragged_punctuality": [
         "log evidence -30.291932",

@@ -12,15 +12,17 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "gridbayes"
 
 LAYERS = [  # a file imports only from above it; files in one row do not know each other
-    ["_types", "files", "memo_text"],
+    ["_types", "files", "memo_text", "supports", "rules"],
     ["grids", "densities", "tables"],
     ["observations", "csvfile", "summaries", "rows", "domains"],
     ["datasets", "likelihoods", "priors", "accuracy"],
     ["convolution", "program", "contraction", "models.coefficients"],
     ["conditional", "posterior", "table", "log_joint", "linking"],
-    ["smoothing", "double_exponential", "engine", "memo_run"],
+    ["smoothing", "double_exponential", "engine", "memo_run", "target"],
     ["models.pooling"],
-    ["evidence", "user_memo"],
+    ["evidence", "user_memo", "modes", "clouds", "starts"],
+    ["exchange", "whitening", "curves"],
+    ["quadrature"],
     ["models.scales", "models.tails"],
     ["models.enumerated", "models.predicted"],
     ["models.placed", "models.linear"],

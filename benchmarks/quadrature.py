@@ -1,0 +1,106 @@
+"""A user's log density by quadrature: seconds of a call once it is compiled, and errors against a finer rule.
+
+    python -m benchmarks.quadrature
+
+- mixture of two regressions, 7 parameters, 1,000 rows and 60 rows, product rules of order 3, 5 and 7;
+- mixture of two normals, 5 parameters, 1,000 values, order 11;
+- mixture of three regressions, 11 free parameters, 1,000 rows: sparse, and weighted points, doubled.
+
+Seconds are medians of calls once all is compiled, validation and search for the mode included. `off by` is the largest
+distance of a mean, in sds, and of an sd, in parts of it, to the finest rule of the same model; `stated` is the largest
+distance between the two rules that the accuracy statement compares.
+"""
+
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+import mixtures
+
+import gridbayes as gb
+
+EXCHANGEABLE = ("w", "c", "s", "pi")
+CALLS = 5
+
+
+def two(count: int, order: int) -> Callable[[], gb.Posterior]:
+    """The mixture of two regressions by a product rule."""
+    rows = mixtures.regression_rows(count)
+    return lambda: gb.quadrature(
+        mixtures.two_regressions, mixtures.REGRESSIONS, rows, batched=True, exchangeable=EXCHANGEABLE, order=order
+    )
+
+
+def normals(order: int) -> Callable[[], gb.Posterior]:
+    """The mixture of two normals."""
+    rows = mixtures.two_normal_rows()
+    return lambda: gb.quadrature(mixtures.two_normals, mixtures.TWO_NORMALS, rows, batched=True, order=order)
+
+
+def three(**options: object) -> Callable[[], gb.Posterior]:
+    """The mixture of three regressions."""
+    rows = mixtures.three_regression_rows(1000)
+    parameters = {name: (kind, 3) for name, (kind, _) in mixtures.REGRESSIONS.items()}
+    return lambda: gb.quadrature(
+        mixtures.many_regressions, parameters, rows, batched=True, exchangeable=EXCHANGEABLE, **options
+    )
+
+
+PROBLEMS = {
+    "two regressions, 1,000 rows": {f"order {order}": two(1000, order) for order in (3, 5, 7)},
+    "two regressions, 60 rows": {f"order {order}": two(60, order) for order in (3, 5, 7)},
+    "two normals, 1,000 values": {f"order {order}": normals(order) for order in (7, 9, 11, 13)},
+    "three regressions, 1,000 rows": {
+        "level 3": three(rule="sparse", order=3),
+        "level 4": three(rule="sparse", order=4),
+        "32,768 points": three(rule="points", budget=2**15),
+        "65,536 points": three(rule="points", budget=2**16),
+        "131,072 points": three(rule="points", budget=2**17),
+    },
+}
+
+
+def seconds(call: Callable[[], gb.Posterior]) -> float:
+    """Median seconds of calls after a first one; one call where it takes longer than 2 seconds."""
+    call()
+    found = []
+    for _ in range(CALLS):
+        start = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - start)
+        if found[0] > 2:
+            break
+    return median(found)
+
+
+def distances(post: gb.Posterior, reference: gb.Posterior) -> tuple[float, float]:
+    """The largest distance of a mean, in sds, and of an sd, in parts of it."""
+    pairs = [(one, other) for (_, one), (_, other) in zip(post.rows, reference.rows, strict=True)]
+    means = max(abs(one.mean - other.mean) / other.sd for one, other in pairs)
+    return means, max(abs(one.sd / other.sd - 1) for one, other in pairs)
+
+
+def main() -> None:
+    """Measure and print."""
+    warnings.simplefilter("ignore", gb.QuadratureWarning)
+    for problem, calls in PROBLEMS.items():
+        posts = {name: call() for name, call in calls.items()}
+        reference = list(posts.values())[-1]
+        print(f"{problem:<32}{'a call':>12}{'points':>10}{'means off by':>15}{'sds off by':>13}{'stated':>10}")
+        for name, call in calls.items():
+            post = posts[name]
+            means, sds = distances(post, reference)
+            stated = post.model.resolved.gap
+            count = len(post.model.weighted()[1])
+            print(f"  {name:<30}{seconds(call):>10.3f} s{count:>10,}{means:>15.1e}{sds:>13.1e}{stated:>10.1e}")
+            if stated < max(means, sds):
+                print("    the stated error is too small")
+
+
+if __name__ == "__main__":
+    main()
