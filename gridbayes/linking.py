@@ -170,6 +170,12 @@ class Linkage:
         return Linkage((total, *self.texts), names, self.domains)
 
     @property
+    def scaled(self) -> "Linkage | None":
+        """The program with all products made smaller (`MemoText.scaled`); None where it has none."""
+        texts = tuple(text.scaled for text in self.texts)
+        return None if texts == self.texts else replace(self, texts=texts)
+
+    @property
     def coarser(self) -> "Linkage | None":
         """The same on coarser grids; None where a grid has too few nodes for that."""
         domains = [domain.coarser for domain in self.domains]

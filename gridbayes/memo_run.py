@@ -23,10 +23,12 @@ if TYPE_CHECKING:  # loaded by the first labelled result
 
 __all__ = ["Run", "arguments_of"]
 
+LOST = 1e-9  # of the largest value: what a result may change when all its factors are made smaller
 LARGEST = 2**28  # values of one result: 2 GB
+LOGS = "state it as one choice, wpp=exp(log density), which is computed relative to its maximum"
 REMEDY = (
-    "a product of small numbers underflows to 0 (state it as one choice, wpp=exp(log density), which is computed relative "
-    "to its maximum), and one NaN, as of 0 * log(0), leaves nothing of the whole (keep the grid off such points)."
+    f"a product of small numbers underflows to 0 ({LOGS}), and one NaN, as of 0 * log(0), leaves nothing of the whole (keep "
+    "the grid off such points)."
 )
 
 
@@ -62,7 +64,7 @@ class Run:
         Raises
         ------
         PosteriorError
-            When no cell has any mass, or a cell has a negative one.
+            When no cell has any mass, a cell has a negative one, or small numbers are lost.
         """
         self._check()
         return self._posterior if self._is_distribution else self._labelled
@@ -123,7 +125,28 @@ class Run:
         return self.linkage.texts[0].distributed
 
     def _check(self) -> None:
-        """No zeros in silence: memo returns them where nothing has any mass. And no negative masses."""
+        """No wrong number in silence."""
+        self._check_masses()
+        if self._lost > LOST:
+            raise PosteriorError(
+                f"{self.title} loses what is too small for double precision: with a millionth of each product it changes by "
+                f"{self._lost:.2g} of its largest value. A product of many factors comes close to 1e-308; {LOGS}."
+            )
+
+    @cached_property
+    def _lost(self) -> float:
+        """How far the values move, relative to the largest, when all products are 2**-20 of themselves; 0 unless numbers
+        below 1e-308 are lost."""
+        linkage = self.linkage.scaled
+        if linkage is None:
+            return 0.0
+        scaled = self._evaluated(linkage, len(self.linkage.texts[0].returned))
+        return float(
+            np.nanmax(np.abs(scaled - self.values), initial=0) / (np.nanmax(np.abs(self.values), initial=0) or 1)
+        )
+
+    def _check_masses(self) -> None:
+        """memo returns zeros where nothing has any mass, and normalises negative masses like others."""
         if self._distributed and self.values.min() < 0:
             raise PosteriorError(
                 f"{self.title} has a mass of {self.values.min():.3g}: a wpp in it is negative somewhere."
@@ -137,7 +160,7 @@ class Run:
         warnings.warn(
             f"{self.title} is 0 in {int((totals == 0).sum())} of the {totals.size} cells that it conditions on, the first "
             f"at index ({first}): nothing there has any mass. Where that should be possible: {REMEDY}",
-            stacklevel=4,
+            stacklevel=5,
         )
 
     @property
@@ -203,7 +226,7 @@ class Run:
             return None
         coarse = replace(self, linkage=linkage)
         try:
-            coarse._check()
+            coarse._check_masses()
         except PosteriorError:
             return None
         return coarse

@@ -141,7 +141,7 @@ class MemoText:
 
     @cached_property
     def domains(self) -> tuple[str, ...]:
-        """Names of all domains, each once, in order of appearance."""
+        """Names of all domains, each once."""
         return tuple(dict.fromkeys([*(axis.domain for axis in self.axes), *(domain for _, domain in self._choices)]))
 
     @cached_property
@@ -225,6 +225,13 @@ class MemoText:
         calls: list[Any] = [node for node in ast.walk(self.definition) if _is_call(node, {"forgets_about"})]
         return {argument.id for call in calls for argument in call.args if isinstance(argument, ast.Name)}
 
+    @cached_property
+    def scaled(self) -> "MemoText":
+        """The memo with every product that memo normalises made smaller by 2**-20: the same results, unless one of its
+        factors is so small already that it is lost. `wpp=exp(...)` is computed relative to its maximum and left as it is."""
+        copy: Any = _Scaling().visit(ast.parse(self.source).body[0])
+        return self if ast.dump(copy) == ast.dump(ast.parse(self.source).body[0]) else self._with_body(copy.body)
+
     def _with_body(self, body: list[ast.stmt]) -> "MemoText":
         """Another memo of the same signature, in Python's own layout."""
         old = self.definition
@@ -267,6 +274,20 @@ def weight_name(domain: str) -> str:
 def log_weight_name(domain: str) -> str:
     """The function of a node's value that returns the log of its weight."""
     return f"gridbayes_log_weight_{domain}"
+
+
+class _Scaling(ast.NodeTransformer):
+    """The change that `MemoText.scaled` makes."""
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        if _is_choice(node) or _is_call(node, {"observes_event"}):
+            for keyword in node.keywords:
+                if keyword.arg == "wpp" and not (
+                    _is_call(keyword.value, {"exp"}) or isinstance(keyword.value, ast.Constant)
+                ):
+                    keyword.value = ast.BinOp(keyword.value, ast.Mult(), ast.Constant(2.0**-20))
+        return node
 
 
 class _Weighting(ast.NodeTransformer):
@@ -354,7 +375,7 @@ class _Weighting(ast.NodeTransformer):
         if domain not in self.domains:
             return value
         node = ast.Name(choice, ast.Load())
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "exp":
+        if isinstance(value, ast.Call) and _is_call(value, {"exp"}):
             total = ast.BinOp(value.args[0], ast.Add(), _call(log_weight_name(domain), node))
             return ast.Call(value.func, [total], [])
         return ast.BinOp(value, ast.Mult(), _call(weight_name(domain), node))

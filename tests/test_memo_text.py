@@ -26,7 +26,7 @@ def test_what_a_call_needs_is_told_from_what_memo_says():
         "return a[E[b.u]]",
         "f[_x: X](k, r: ..., d=e)",
     )
-    assert text.domains == ("X", "U", "V")
+    assert set(text.domains) == {"X", "U", "V"}
     assert set(text.called) == {"g", "h", "exp", "m"}
     assert set(text.inlined) == {"c", "e"}
     assert text.parameters == ("k", "r", "d") and text.arrays == {"r"}
@@ -81,3 +81,10 @@ def test_weights_enter_choices_and_leave_the_masses_that_they_ask_for(statement,
     plain, changed = (ast.unparse(ast.parse(line)) for line in (expected, weighted(body, callee).splitlines()[1]))
     assert changed == plain
     assert weighted(body, callee).splitlines()[2] == "return Pr[a.x == _x]"
+
+
+def test_what_is_made_smaller_is_what_memo_normalises():
+    changed = text_of("a: chooses(x in X, wpp=x)\na: observes_event(wpp=f(a.x))\nreturn Pr[a.x == _x]").scaled
+    assert changed.text.count("* 9.5367431640625e-07") == 2
+    same = text_of("a: chooses(x in X, wpp=exp(x))\na: draws(y in Y, uniformly)\nreturn E[a.x]")
+    assert same.scaled is same

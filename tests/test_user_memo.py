@@ -507,7 +507,7 @@ def test_a_new_parameter_compiles_nothing_and_equal_grids_share_a_program():
     compiled.cache_clear()
     for k in (1, 2, 3):
         coin(k, 5, grids={"P": gb.linspace(0, 1, 21)})
-    assert compiled.cache_info().misses == 1
+    assert compiled.cache_info().misses == 2  # the memo, and the same with smaller products, which shows an underflow
     traced = []
 
     def seen(p):
@@ -628,6 +628,21 @@ def test_an_underflow_is_an_error_and_its_remedy_works():
     assert in_logs(60000, 120000, grids=grids).sd() == pytest.approx(stats.beta(60001, 60001).std(), rel=1e-4)
     fails(gb.PosteriorError, "coin.* has a mass of -0.3", coin, 1, 2, grids={"P": [0.0, 0.5, 1.0, 1.25, 1.5]})
     fails(gb.PosteriorError, r"0 \* log\(0\)", in_logs, 0, 12, grids={"P": gb.linspace(0, 1, 20)})
+
+
+def test_a_posterior_that_underflow_has_cut_is_an_error():
+    grids = {"P": gb.gauss_legendre(0, 1, panels=40)}
+    exact = stats.beta(481, 481).std()
+    assert coin(480, 960, grids=grids).sd() == pytest.approx(exact, rel=1e-9)  # at its peak 1e-289
+    for memo in (coin, coin_mean):  # 1e-304: all that is 1e-4 of the peak would be 0, and the sd an eighth too small
+        fails(gb.PosteriorError, "loses what is too small for double precision", memo, 500, 1010, grids=grids)
+
+    @gb.memo
+    def half[_p: P](k):
+        nature: chooses(p in P, wpp=p**k * (p > 0.5))
+        return Pr[nature.p == _p]
+
+    assert half(2, grids=grids).mean() == pytest.approx(0.75 * (1 - 0.5**4) / (1 - 0.5**3), abs=1e-12)  # a true edge
 
 
 def test_names_that_the_engine_hides(tmp_path):
