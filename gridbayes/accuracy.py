@@ -78,9 +78,7 @@ class Tail:
 
     @classmethod
     def of(cls, marginal: Marginal, support: Support) -> "Tail":
-        """The tail of a marginal on panels."""
-        if marginal.grid.rule != "panels":
-            return cls((0.0, 0.0, 0.0), math.nan)
+        """The tail of a marginal on a grid with weights."""
         lower, upper = (cls._beyond(marginal, side, support[side]) for side in (0, -1))
         return cls._summed(lower + upper, marginal.grid.nodes[0 if lower[2] > upper[2] else -1])
 
@@ -100,10 +98,11 @@ class Tail:
         last, median, k = [0, 1] if side == 0 else [-1, -2], float(marginal.quantile(0.5)), np.arange(3)
         x = np.abs(marginal.grid.nodes[last] - median)
         p = marginal.masses[last] / np.exp(marginal.grid.log_weight[last])
-        if p[0] == 0 or bound == marginal.grid.edges[side]:
+        if p[0] == 0 or bound == (marginal.grid.edges if len(marginal.grid.edges) else marginal.grid.nodes)[side]:
             return np.zeros(3)
-        rest = -np.log(p[0] / p[1]) / np.log(x[0] / x[1]) - k - 1
-        endless = np.where(rest > 0, p[0] * x[0] ** (k + 1) / np.maximum(rest, 1e-300), np.inf)
+        with np.errstate(divide="ignore", over="ignore"):  # a density that does not fall has no end
+            rest = -np.log(p[0] / p[1]) / np.log(x[0] / x[1]) - k - 1
+            endless = np.where(rest > 0, p[0] * x[0] ** (k + 1) / np.maximum(rest, 1e-300), np.inf)
         beyond = np.minimum(endless, p[0] * abs(bound - marginal.grid.nodes[side]) * abs(bound - median) ** k)
         return beyond * np.where(k > 0, marginal.width / x[0], 1.0) if marginal.extended[side] else beyond
 
@@ -153,7 +152,10 @@ class Comparison:
         mass, first, second = self.tail.moments
         if isinstance(statistic, str):
             return first / self._unit if statistic == "mean" else second / (2 * self._unit**2)
-        return mass / (max(float(self.reported.density(found)), mass) * self._unit) if mass > 0 else 0.0
+        if not mass < 1:
+            return math.inf
+        continuous = self.reference if self.reported.grid.rule == "points" else self.reported
+        return mass / (max(float(continuous.density(found)), mass) * self._unit) if mass > 0 else 0.0
 
 
 def _value(marginal: Marginal, statistic: Statistic) -> float:

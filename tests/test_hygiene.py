@@ -13,13 +13,13 @@ PACKAGE = ROOT / "gridbayes"
 
 LAYERS = [  # a file imports only from above it; files in one row do not know each other
     ["_types", "files"],
-    ["grids", "densities", "tables"],
+    ["grids", "densities", "tables", "row_sums"],
     ["observations", "csvfile", "summaries"],
-    ["datasets", "likelihoods", "priors", "accuracy"],
+    ["datasets", "likelihoods", "priors", "accuracy", "coarser"],
     ["convolution", "program", "contraction"],
     ["conditional", "posterior", "table", "log_joint"],
-    ["smoothing", "double_exponential", "models.pooling"],
-    ["evidence"],
+    ["smoothing", "double_exponential", "models.pooling", "streaming"],
+    ["evidence", "enumeration"],
     ["models.run", "models.scales", "models.tails"],
     ["models.enumerated"],
     ["models.placed"],
