@@ -118,6 +118,9 @@ class Comparison:
     source : what a difference comes from.
     tail : what is beyond the panels of both.
     own : of the reference with its own reference, where that is no coarser rule but an automatic grid.
+    moments : what mean and sd of the reference are read from, where not from its quantiles' density.
+    anywhere : whether a quantile is as wrong as the distribution function where it is most wrong: on grids that may not
+        resolve the density a coarser one can have the same quantile by accident.
     """
 
     label: str
@@ -126,19 +129,36 @@ class Comparison:
     source: str
     tail: Tail | None = None
     own: "Comparison | None" = None
+    moments: Marginal | None = None
+    anywhere: bool = False
 
     def error(self, statistic: Statistic, name: str | None = None) -> Error | None:
         """The error of a mean, an sd, or a quantile, under this name; None where the model has no such moment."""
-        found, expected = (_value(marginal, statistic) for marginal in (self.reported, self.reference))
+        reference = self.moments if self.moments and isinstance(statistic, str) else self.reference
+        found, expected = (_value(marginal, statistic) for marginal in (self.reported, reference))
         if not (math.isfinite(found) and math.isfinite(expected)):
             return None
         rest = 0.0
         if self.own is not None and (own := self.own.error(statistic)) is not None:
             rest = own.size
         beyond = self._beyond(statistic, found)
-        refined = abs(found - expected) / self._unit + ROUNDING + RELATIVE * abs(found) / self._unit
+        refined = self._apart(statistic, found, expected) / self._unit + ROUNDING + RELATIVE * abs(found) / self._unit
         source = self.source if self.tail is None or beyond <= refined else f"tail beyond {self.tail.end:.3g}"
         return Error(self.label, name or str(statistic), refined + beyond + rest, source)
+
+    def _apart(self, statistic: Statistic, found: float, expected: float) -> float:
+        """The distance of both values."""
+        if not self.anywhere or isinstance(statistic, str):
+            return abs(found - expected)
+        density = max(float(self.reported.density(found)), float(self.reference.density(expected)))
+        return max(abs(found - expected), self._largest_difference / density if density > 0 else math.inf)
+
+    @cached_property
+    def _largest_difference(self) -> float:
+        """Of the distribution functions, at the nodes and between them."""
+        nodes = self.reported.grid.nodes
+        x = np.concatenate([nodes, (nodes[1:] + nodes[:-1]) / 2])
+        return float(np.abs(self.reported.cdf(x) - self.reference.cdf(x)).max())
 
     @cached_property
     def _unit(self) -> float:

@@ -61,8 +61,13 @@ class Coarser:
         return f
 
     def marginal(self, f: Float[np.ndarray, "node"]) -> Marginal:
-        """The continuous distribution whose density at the nodes is proportional to f."""
-        masses = f * self.measure
+        """The continuous distribution whose density at the nodes is proportional to f, or 0 where polynomials fell below."""
+        masses = np.maximum(f, 0.0) * self.measure
+        return Marginal(self._continuous, masses / masses.sum())
+
+    def moments(self, f: Float[np.ndarray, "node"]) -> Marginal:
+        """Masses at the nodes that are kept, for sums with f: of `points` and `trapezoid`, whose weights are positive."""
+        masses = f * self.weights
         return Marginal(self._continuous, masses / masses.sum())
 
     @cached_property

@@ -14,7 +14,7 @@ grids says of the mass beyond. The continuous model that points stand for is the
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,16 +34,14 @@ __all__ = ["enumerate"]
 MOST = 10**11  # cells: an hour of the cheapest density
 SMALL = 2**22  # cells of all pairs together that are kept unasked
 
-type Pairs = Iterable[tuple[str, str]]
-
 
 def enumerate(
     log_joint: Any,
-    grids: Mapping[str, Any],
+    grids: Any,
     data: Any = None,
     *,
-    pairs: Pairs | None = None,
-    support: Mapping[str, tuple[float, float]] | None = None,
+    pairs: Any = None,
+    support: Any = None,
     memory: int = 2**30,
     progress: bool = True,
 ) -> Posterior:
@@ -190,15 +188,12 @@ class _Summed:
     def accuracy(self, posterior: Posterior) -> Accuracy:
         """The distance to sums by coarser rules, and what the ends of the grids may have cut off."""
         read = [Coarser(grid) for grid in self._grids]
-        fine = [c.marginal(self._density(axis)) for axis, c in zip(range(len(read)), read, strict=True)]
-        coarse = [c.marginal(c.put_back(self._density(axis, True))) for axis, c in zip(range(len(read)), read, strict=True)]
-        tails = _tails(fine, [self.model.supports[name] for name in self.model.grids])
-        source = "spacing of the grid"
+        axes = range(len(read))
+        fine = [read[axis].marginal(self._density(axis)) for axis in axes]
+        tails = _tails(fine, list(self.model.supports.values()))
         comparisons = [
-            Comparison(label, own, reference, source, tail)
-            if own.grid.rule != "points"
-            else Comparison(label, own, continuous, source, tail, Comparison(label, continuous, reference, source))
-            for (label, own), continuous, reference, tail in zip(posterior.rows, fine, coarse, tails, strict=True)
+            _compared(label, reported, fine[axis], read[axis], self._density(axis, coarse=True), tails[axis])
+            for axis, (label, reported) in zip(axes, posterior.rows, strict=True)
         ]
         return Accuracy.of(comparisons, self._error_of_evidence(read[0], tails), "use more nodes or wider grids")
 
@@ -209,6 +204,16 @@ class _Summed:
         beyond = heaviest.moments[0]
         source = "spacing of the grid" if beyond <= refined else f"tail beyond {heaviest.end:.3g}"
         return Error("log_evidence", "value", refined + beyond + 1e-12, source)
+
+
+def _compared(label: str, reported: Marginal, fine: Marginal, read: Coarser, f: np.ndarray, tail: Tail) -> Comparison:
+    """A marginal with its coarser reading f; on points by way of the continuous reading of all points."""
+    source, coarse = "spacing of the grid", read.marginal(read.put_back(f))
+    moments = None if read.grid.rule == "panels" else read.moments(f)
+    if reported.grid.rule != "points":
+        return Comparison(label, reported, coarse, source, tail, moments=moments, anywhere=True)
+    own = Comparison(label, fine, coarse, source, moments=moments, anywhere=True)
+    return Comparison(label, reported, fine, source, tail, own)
 
 
 def _tails(marginals: list[Marginal], supports: list[tuple[float, float]]) -> list[Tail]:
@@ -228,7 +233,7 @@ def _tails(marginals: list[Marginal], supports: list[tuple[float, float]]) -> li
 # --- checks -----------------------------------------------------------------------------------------------------
 
 
-def _checked_grids(grids: Mapping[str, Any]) -> dict[str, Grid]:
+def _checked_grids(grids: Any) -> dict[str, Grid]:
     if not isinstance(grids, Mapping):
         raise TypeError(f"grids must be a mapping of names to grids; it is {type(grids).__name__}.")
     if not grids:
@@ -243,15 +248,15 @@ def _checked_grids(grids: Mapping[str, Any]) -> dict[str, Grid]:
     return found
 
 
-def _checked_supports(
-    support: Mapping[str, tuple[float, float]], grids: Mapping[str, Grid]
-) -> dict[str, tuple[float, float]]:
+def _checked_supports(support: Mapping[str, Any], grids: Mapping[str, Grid]) -> dict[str, tuple[float, float]]:
     if strangers := sorted(set(support) - set(grids)):
         raise ValueError(f"support names {', '.join(strangers)}, which has no grid; grids has {', '.join(grids)}.")
     for name, (low, high) in support.items():
         first, last = _ends(grids[name])
         if not low <= first < last <= high:
-            raise ValueError(f'grids["{name}"] runs from {first:g} to {last:g}, beyond its support {low:g} to {high:g}.')
+            raise ValueError(
+                f'grids["{name}"] runs from {first:g} to {last:g}, beyond its support {low:g} to {high:g}.'
+            )
     return {name: tuple(map(float, support.get(name, (-math.inf, math.inf)))) for name in grids}
 
 

@@ -27,7 +27,7 @@ from gridbayes._types import Numbers
 __all__ = ["RowSums", "compress", "compressed_for"]
 
 FINER = 1.5  # times as many nodes: what a sum is compared with
-MOST = 4096  # nodes of a panel; a function that needs more is not analytic there, or needs panels
+MOST = 1000  # nodes of a panel; a function that needs more is not analytic there, or needs panels
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,7 @@ def compress(rows: Numbers, count: int = 96, panels: int = 1) -> RowSums:
     Many panels serve a range that is long beside the distance over which f changes. A panel with no more rows than nodes
     keeps its rows.
 
+    >>> import numpy as np
     >>> short = compress(np.linspace(-3, 3, 2000), count=40)
     >>> bool(abs(short(np.cosh) - np.cosh(np.linspace(-3, 3, 2000)).sum()) < 1e-9)
     True
@@ -69,8 +70,10 @@ def compress(rows: Numbers, count: int = 96, panels: int = 1) -> RowSums:
 
 
 def compressed_for(f: Callable, rows: Numbers, tolerance: float = 1e-9, panels: int = 1) -> tuple[RowSums, float]:
-    """The fewest of 12, 18, 27, ... nodes a panel whose sums of f differ by less than `tolerance` from those by half as
-    many again, and the largest difference: an estimate of the error, from above where f is resolved.
+    """The fewest of 12, 18, 27, ... nodes a panel whose sums of f have an error below `tolerance`, and that error.
+
+    It is twice the largest difference from the sums by half as many nodes again: above the true error wherever these
+    more nodes halve it.
 
     Parameters
     ----------
@@ -86,12 +89,12 @@ def compressed_for(f: Callable, rows: Numbers, tolerance: float = 1e-9, panels: 
     while count <= MOST:
         count = int(np.ceil(FINER * count))
         finer = compress(rows, count, panels)
-        error = float(np.abs(sums(f) - finer(f)).max())
+        error = 2 * float(np.abs(sums(f) - finer(f)).max())
         if error < tolerance:
             return sums, error
         sums = finer
     raise ValueError(
-        f"f is not resolved by {MOST} nodes a panel: sums differ by {error:.2g}, the tolerance is {tolerance:g}. "
+        f"{MOST} nodes a panel do not resolve f: the error is {error:.2g}, the tolerance {tolerance:g}. "
         "Use more panels, or sum the rows."
     )
 

@@ -15,10 +15,12 @@ fused with it, XLA computes them cell by cell, one row after the other, five tim
 
 import itertools
 import math
+import os
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -35,6 +37,8 @@ __all__ = ["Axis", "Data", "Sums", "Table", "Traced", "stream"]
 
 BLOCK = 2**18  # cells: the arrays of a block fit into a cache of a few MiB
 TEMPORARY = 2**24  # bytes that a block may take for what it computes on the way, if smaller blocks can help it
+WORK = 1e8  # operations of a block, at which calling it costs nothing beside them and all cores have some
+AT_ONCE = min(os.cpu_count() or 1, 8)  # blocks
 SMALLEST = 2**10  # cells: below this the calls cost more than the cells
 PATIENCE = 1.0  # seconds before progress is shown
 REFRESH = 0.2  # seconds between two lines of it
@@ -147,16 +151,22 @@ def stream(
     sums = _Running(lengths, wanted)
     line = _Line(math.prod(lengths), math.prod(map(len, runs)), progress)
     pending: deque = deque()
-    for start, picked in zip(starts, itertools.product(*runs), strict=True):
-        pending.append((start, block(*zip(*picked, strict=True), data.leaves)))
-        if len(pending) > 1:  # a block is computed while the one before it is added
-            sums.add(*pending.popleft())
-            line.step()
-    sums.add(*pending.popleft())
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # what XLA does not share out among the cores itself, threads do
+        for start, picked in zip(starts, itertools.product(*runs), strict=True):
+            pending.append((start, pool.submit(block, *zip(*picked, strict=True), data.leaves)))
+            if len(pending) > AT_ONCE:
+                _add(sums, pending.popleft(), line)
+        while pending:
+            _add(sums, pending.popleft(), line)
     line.end()
     if not sums.shift < math.inf:
         _raise_where(joint, axes, data, tile)
     return Sums(sums.shift, sums.tables)
+
+
+def _add(sums: "_Running", block: tuple, line: "_Line") -> None:
+    sums.add(block[0], block[1].result())
+    line.step()
 
 
 # --- the density ------------------------------------------------------------------------------------------------
@@ -194,7 +204,7 @@ def _require_scalar(result: Any) -> None:
         raise TypeError(f"log_joint must return a real number, a log density; it returns {result.dtype}.")
 
 
-def _evaluated(jaxpr: Any, constants: Any, *arguments: Array) -> list[Array]:
+def _evaluated(jaxpr: Any, constants: Any, *arguments: Any) -> list[Any]:
     """The function of a jaxpr, its sums kept apart from their consumers by barriers that XLA does not fuse over."""
     values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*constants, *arguments], strict=True))
 
@@ -224,13 +234,13 @@ def _fitting(
     joint: LogJoint, lengths: tuple[int, ...], data: Data, wanted: tuple[Table, ...], memory: int
 ) -> tuple[Callable, tuple[int, ...]]:
     """The compiled block and its lengths: fewer cells when what the density computes on the way takes too much."""
-    free = max(memory - _bytes(lengths, wanted), 0) // 4  # two blocks are alive, and what XLA does not count
+    free = max(memory - _bytes(lengths, wanted), 0) // (2 * AT_ONCE)  # half of it for what XLA does not count
     tile = _tile(lengths, min(BLOCK, free // 64))
-    block, temporary = _block(joint, tile, wanted, *data.kind)
-    room = max(min(TEMPORARY, free), 1)
-    if temporary > room and math.prod(tile) > SMALLEST:
-        tile = _tile(lengths, max(SMALLEST, int(math.prod(tile) * room / temporary)))
-        block, temporary = _block(joint, tile, wanted, *data.kind)
+    block, temporary, work = _block(joint, tile, wanted, *data.kind)
+    share = min(1, min(TEMPORARY, free) / max(temporary, 1), WORK / max(work, 1))
+    if share < 1 and math.prod(tile) > SMALLEST:
+        tile = _tile(lengths, max(SMALLEST, int(share * math.prod(tile))))
+        block, _, _ = _block(joint, tile, wanted, *data.kind)
     return block, tile
 
 
@@ -247,8 +257,8 @@ def _tile(lengths: tuple[int, ...], cells: int) -> tuple[int, ...]:
 @lru_cache(maxsize=32)
 def _block(
     joint: LogJoint, tile: tuple[int, ...], wanted: tuple[Table, ...], structure: Any, kinds: tuple
-) -> tuple[Callable, int]:
-    """The compiled sums of a block of these lengths, and the bytes it takes on the way."""
+) -> tuple[Callable, int, float]:
+    """The compiled sums of a block of these lengths, the bytes they take on the way, and their operations."""
     traced = _traced(joint, structure, kinds)
 
     def sums(nodes: tuple, weights: tuple, coarser: tuple, leaves: tuple) -> tuple:
@@ -261,8 +271,8 @@ def _block(
     run = tuple(jax.ShapeDtypeStruct((n,), jnp.float64) for n in tile)
     leaves = tuple(jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in kinds)
     compiled = jax.jit(sums).lower(run, run, run, leaves).compile()
-    analysis = compiled.memory_analysis()
-    return compiled, getattr(analysis, "temp_size_in_bytes", 0)
+    memory, cost = compiled.memory_analysis(), compiled.cost_analysis()
+    return compiled, getattr(memory, "temp_size_in_bytes", 0), (cost or {}).get("flops", 0.0)
 
 
 def _table(p: Array, keep: tuple[int, ...], weights: tuple, made: dict[tuple[int, ...], Array]) -> Array:
@@ -358,9 +368,7 @@ def _bytes(lengths: tuple[int, ...], wanted: tuple[Table, ...]) -> int:
     return 3 * 8 * sum(math.prod(lengths[axis] for axis in keep) for _, keep in wanted)
 
 
-def _require_memory(
-    names: tuple[str, ...], lengths: tuple[int, ...], wanted: tuple[Table, ...], memory: int
-) -> None:
+def _require_memory(names: tuple[str, ...], lengths: tuple[int, ...], wanted: tuple[Table, ...], memory: int) -> None:
     if (need := _bytes(lengths, wanted)) > memory:
         largest = max((keep for _, keep in wanted), key=lambda keep: math.prod(lengths[axis] for axis in keep))
         size = " x ".join(f"{names[axis]} {lengths[axis]:,}" for axis in largest)
