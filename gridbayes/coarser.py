@@ -62,13 +62,11 @@ class Coarser:
 
     def marginal(self, f: Float[np.ndarray, "node"]) -> Marginal:
         """The continuous distribution whose density at the nodes is proportional to f, or 0 where polynomials fell below."""
-        masses = np.maximum(f, 0.0) * self.measure
-        return Marginal(self._continuous, masses / masses.sum())
+        return Marginal(self._continuous, _shares(np.maximum(f, 0.0), self.measure))
 
     def moments(self, f: Float[np.ndarray, "node"]) -> Marginal:
         """Masses at the nodes that are kept, for sums with f: of `points` and `trapezoid`, whose weights are positive."""
-        masses = f * self.weights
-        return Marginal(self._continuous, masses / masses.sum())
+        return Marginal(self._continuous, _shares(f, self.weights))
 
     @cached_property
     def _continuous(self) -> Grid:
@@ -84,6 +82,12 @@ class Coarser:
         out = np.arange(1, len(self.grid) - 1, 2)
         x = np.arange(float(len(self.grid))) if self.grid.weights is None else self.grid.nodes
         return out, (x[out + 1] - x[out]) / (x[out + 1] - x[out - 1])
+
+
+def _shares(f: Float[np.ndarray, "node"], weights: Float[np.ndarray, "node"]) -> Float[np.ndarray, "node"]:
+    """Masses that sum to 1; evenly spread where no node has any, which is what such a rule knows of the density."""
+    masses = f * weights if (f * weights).any() else weights
+    return masses / masses.sum()
 
 
 @lru_cache(maxsize=8)

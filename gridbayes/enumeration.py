@@ -32,6 +32,7 @@ from gridbayes.summaries import Marginal
 __all__ = ["enumerate"]
 
 MOST = 10**11  # cells: an hour of the cheapest density
+ONE = 0.8  # the mass of a node beyond which the others say nothing of the width of a density
 SMALL = 2**22  # cells of all pairs together that are kept unasked
 
 
@@ -200,6 +201,10 @@ class _Summed:
     def _error_of_evidence(self, read: Coarser, tails: list[Tail]) -> Error:
         coarser = float(read.measure @ read.put_back(self._density(0, True)))
         refined = abs(self.log_evidence - self.sums.shift - math.log(coarser)) if coarser > 0 else math.inf
+        for name, grid in self.model.grids.items():
+            masses = self.marginal(list(self.model.grids).index(name)).masses
+            if grid.rule != "points" and masses.max() > ONE:
+                return Error("log_evidence", "value", math.inf, f"posterior of {name} narrower than the spacing")
         heaviest = max(tails, key=lambda tail: tail.moments[0])
         beyond = heaviest.moments[0]
         source = "spacing of the grid" if beyond <= refined else f"tail beyond {heaviest.end:.3g}"

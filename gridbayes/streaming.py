@@ -156,6 +156,8 @@ def stream(
             pending.append((start, pool.submit(block, *zip(*picked, strict=True), data.leaves)))
             if len(pending) > AT_ONCE:
                 _add(sums, pending.popleft(), line)
+            if not sums.shift < math.inf:
+                break
         while pending:
             _add(sums, pending.popleft(), line)
     line.end()
@@ -379,7 +381,7 @@ def _require_memory(names: tuple[str, ...], lengths: tuple[int, ...], wanted: tu
 
 
 def _is_list_of_numbers(tree: Any) -> bool:
-    return isinstance(tree, list) and bool(np.asarray(tree, object).ndim) and all(map(_is_number, _flat(tree)))
+    return isinstance(tree, list) and all(map(_is_number, _flat(tree)))
 
 
 def _flat(tree: Any) -> Iterator[Any]:
@@ -392,7 +394,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _array(leaf: Any) -> Array:
-    array = np.asarray(leaf)
+    try:
+        array = np.asarray(leaf)
+    except ValueError:  # lists of unequal lengths
+        array = np.asarray(leaf, object)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"data must be arrays of numbers; a part of it is {array.dtype}: {str(leaf)[:60]}.")
     return jnp.asarray(array.astype(np.float64) if array.dtype.kind == "f" else array)

@@ -294,6 +294,15 @@ def test_a_density_that_does_not_fall_at_the_end_has_no_stated_error_unless_it_e
     assert whole.accuracy.largest.size < 1e-3
 
 
+def test_a_posterior_narrower_than_the_spacing_is_not_called_exact():
+    for node in (50, 51):  # one that the coarser rule keeps, and one that it leaves out
+        grids = {"x": gb.trapezoid(0, 10, 101), "z": gb.trapezoid(-9, 9, 60)}
+        post = gb.enumerate(
+            lambda x, z, node: norm.logpdf(x, node / 10, 1e-3) + norm.logpdf(z, 0, 1), grids, float(node)
+        )
+        assert str(post.accuracy.largest) == "inf (log_evidence, posterior of x narrower than the spacing)"
+
+
 def test_what_one_parameter_loses_is_said_of_the_other():
     def accuracy(end):
         grids = {"x": gb.trapezoid(-9, end, 200), "z": gb.trapezoid(-9, 9, 100)}
@@ -331,6 +340,15 @@ def test_a_density_that_is_no_number_is_refused_with_its_cell(value, shown):
 
     with pytest.raises(FloatingPointError, match=f"log_joint is {shown} at a = 3, b = 2. Let it return -jnp.inf"):
         gb.enumerate(log_joint, {"a": np.arange(5.0), "b": np.arange(4.0)})
+
+
+def test_the_first_bad_block_ends_the_pass(monkeypatch):
+    monkeypatch.setattr(streaming, "BLOCK", 1)
+    blocks = []
+    monkeypatch.setattr(streaming._Line, "step", lambda self: blocks.append(0))
+    with pytest.raises(FloatingPointError, match="nan at a = 2"):
+        gb.enumerate(lambda a: jnp.where(a >= 2, jnp.nan, a), {"a": np.arange(500.0)})
+    assert len(blocks) < 50
 
 
 def test_a_bad_cell_is_found_in_a_later_block(monkeypatch):
@@ -411,9 +429,10 @@ def test_a_joint_of_all_beyond_the_memory_is_refused_with_its_size():
         post.model.joint_of_all()
 
 
-def test_data_that_are_no_numbers_are_refused():
+@pytest.mark.parametrize("data", [np.array(["a", "b"]), [[1.0, 2.0], [3.0]], {"y": object()}], ids=str)
+def test_data_that_are_no_numbers_are_refused(data):
     with pytest.raises(TypeError, match="data must be arrays of numbers; a part of it is"):
-        gb.enumerate(conjugate, MU, np.array(["a", "b"]))
+        gb.enumerate(conjugate, MU, data)
 
 
 def test_there_are_no_groups_to_contrast(post):

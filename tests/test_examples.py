@@ -19,6 +19,8 @@ PRINTED = {
     ],
     # evidence and means: reference/eight_schools.json
     "eight_schools": ["log evidence -31.311347", "4.397", "3.598", "School A's coaching beats school C's"],
+    # means and evidence: Gauss-Legendre and trapezoid sums in NumPy over wider and finer grids, SciPy's densities
+    "own_density": ["2.125", "2.309", "log evidence -28.0388", "2.024", "0.2213", "log evidence -17.3111", "10.73"],
     # means: reference/tutorial_numbers.json, learned_variance at (1, 1), continuum
     "ragged_punctuality": [
         "log evidence -30.291932",
