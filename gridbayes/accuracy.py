@@ -87,6 +87,14 @@ class Tail:
         heavier = scale if scale.moments[2] > self.moments[2] else self
         return self._summed(np.add(self.moments, scale.moments), heavier.end)
 
+    def with_lost(self, other: "Tail", sd: float) -> "Tail":
+        """The tail of a parameter of this sd when another's tail is lost too, in which it is taken to be as wide."""
+        mass = other.moments[0]
+        if mass == 0:
+            return self
+        both = self._summed(np.array(self.moments) + mass * np.array([1.0, sd, sd**2]), self.end)
+        return both if self.moments[0] >= mass else Tail(both.moments, other.end)
+
     @classmethod
     def _summed(cls, moments: Float[np.ndarray, "3"], end: float | np.floating) -> "Tail":
         mass, first, second = (float(moment) for moment in moments)

@@ -82,7 +82,7 @@ def enumerate(
     grids = _checked_grids(grids)
     joint = LogJoint.of(log_joint, tuple(grids))
     supports = _checked_supports(support or {}, grids)
-    wanted = _small_pairs(grids) if pairs is None else [_pair(grids, *pair) for pair in pairs]
+    wanted = _small_pairs(grids, memory) if pairs is None else [_pair(grids, *pair) for pair in pairs]
     with jax.enable_x64(True):
         model = _Enumeration(joint, grids, Data.of(joint.data(data)), supports, memory, progress)
         return model.posterior(tuple(wanted))
@@ -222,16 +222,11 @@ def _compared(label: str, reported: Marginal, fine: Marginal, read: Coarser, f: 
 
 
 def _tails(marginals: list[Marginal], supports: list[tuple[float, float]]) -> list[Tail]:
-    """What lies beyond each grid; beyond another's a parameter is taken to be about as wide as elsewhere."""
+    """What lies beyond each grid, and beyond the others."""
     own = [Tail.of(marginal, support) for marginal, support in zip(marginals, supports, strict=True)]
-    heaviest = max(own, key=lambda tail: tail.moments[0])
-    lost = sum(tail.moments[0] for tail in own)
-    result = []
-    for tail, marginal in zip(own, marginals, strict=True):
-        others = lost - tail.moments[0] if math.isfinite(lost) else heaviest.moments[0] if tail is not heaviest else 0.0
-        spread = (others, others * marginal.sd, others * marginal.sd**2) if others else (0.0, 0.0, 0.0)
-        moments = tuple(a + b for a, b in zip(tail.moments, spread, strict=True))
-        result.append(Tail(moments, tail.end if tail.moments[0] >= others else heaviest.end))
+    result = list(own)
+    for i, j in itertools.permutations(range(len(own)), 2):
+        result[i] = result[i].with_lost(own[j], marginals[i].sd)
     return result
 
 
@@ -262,7 +257,8 @@ def _checked_supports(support: Mapping[str, Any], grids: Mapping[str, Grid]) -> 
             raise ValueError(
                 f'grids["{name}"] runs from {first:g} to {last:g}, beyond its support {low:g} to {high:g}.'
             )
-    return {name: tuple(map(float, support.get(name, (-math.inf, math.inf)))) for name in grids}
+    ranges = {name: support.get(name, (-math.inf, math.inf)) for name in grids}
+    return {name: (float(low), float(high)) for name, (low, high) in ranges.items()}
 
 
 def _ends(grid: Grid) -> np.ndarray:
@@ -280,7 +276,7 @@ def _pair(grids: Mapping[str, Grid], first: str, second: str) -> tuple[int, int]
     return low, high
 
 
-def _small_pairs(grids: Mapping[str, Grid]) -> list[tuple[int, int]]:
+def _small_pairs(grids: Mapping[str, Grid], memory: int) -> list[tuple[int, int]]:
     lengths = [len(grid) for grid in grids.values()]
     every = list(itertools.combinations(range(len(lengths)), 2))
-    return every if sum(lengths[a] * lengths[b] for a, b in every) <= SMALL else []
+    return every if sum(lengths[a] * lengths[b] for a, b in every) <= min(SMALL, memory // 100) else []
