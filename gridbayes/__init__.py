@@ -4,6 +4,7 @@ import warnings
 
 with warnings.catch_warnings():  # NumPy and JAX add filters of their own when they are first imported
     from gridbayes import datasets
+    from gridbayes.enumeration import enumerate
     from gridbayes.grids import Grid, gauss_legendre, geomspace, linspace, trapezoid
     from gridbayes.likelihoods import Bernoulli, Binomial, Poisson, StudentTErrors
     from gridbayes.models.complete_pooling import complete_pooling
@@ -71,6 +72,7 @@ __all__ = [
     "UniformShrinkage",
     "complete_pooling",
     "datasets",
+    "enumerate",
     "gauss_legendre",
     "geomspace",
     "linear_regression",

@@ -81,9 +81,7 @@ class Tail:
 
     @classmethod
     def of(cls, marginal: Marginal, support: Support) -> "Tail":
-        """The tail of a marginal on panels."""
-        if marginal.grid.rule != "panels":
-            return cls((0.0, 0.0, 0.0), math.nan)
+        """The tail of a marginal on a grid with weights."""
         lower, upper = (cls._beyond(marginal, side, support[side]) for side in (0, -1))
         return cls._summed(lower + upper, marginal.grid.nodes[0 if lower[2] > upper[2] else -1])
 
@@ -91,6 +89,14 @@ class Tail:
         """The tail of a location whose distance from its centre is of the size of this scale: both together."""
         heavier = scale if scale.moments[2] > self.moments[2] else self
         return self._summed(np.add(self.moments, scale.moments), heavier.end)
+
+    def with_lost(self, other: "Tail", sd: float) -> "Tail":
+        """The tail of a parameter of this sd when another's tail is lost too, in which it is taken to be as wide."""
+        mass = other.moments[0]
+        if mass == 0:
+            return self
+        both = self._summed(np.array(self.moments) + mass * np.array([1.0, sd, sd**2]), self.end)
+        return both if self.moments[0] >= mass else Tail(both.moments, other.end)
 
     @classmethod
     def _summed(cls, moments: Float[np.ndarray, "3"], end: float | np.floating) -> "Tail":
@@ -103,10 +109,11 @@ class Tail:
         last, median, k = [0, 1] if side == 0 else [-1, -2], float(marginal.quantile(0.5)), np.arange(3)
         x = np.abs(marginal.grid.nodes[last] - median)
         p = marginal.masses[last] / np.exp(marginal.grid.log_weight[last])
-        if p[0] == 0 or bound == marginal.grid.edges[side]:
+        if p[0] == 0 or bound == (marginal.grid.edges if len(marginal.grid.edges) else marginal.grid.nodes)[side]:
             return np.zeros(3)
-        rest = -np.log(p[0] / p[1]) / np.log(x[0] / x[1]) - k - 1
-        endless = np.where(rest > 0, p[0] * x[0] ** (k + 1) / np.maximum(rest, 1e-300), np.inf)
+        with np.errstate(divide="ignore", over="ignore"):  # a density that does not fall has no end
+            rest = -np.log(p[0] / p[1]) / np.log(x[0] / x[1]) - k - 1
+            endless = np.where(rest > 0, p[0] * x[0] ** (k + 1) / np.maximum(rest, 1e-300), np.inf)
         beyond = np.minimum(endless, p[0] * abs(bound - marginal.grid.nodes[side]) * abs(bound - median) ** k)
         return beyond * np.where(k > 0, marginal.width / x[0], 1.0) if marginal.extended[side] else beyond
 
@@ -122,6 +129,9 @@ class Comparison:
     source : what a difference comes from.
     tail : what is beyond the panels of both.
     own : of the reference with its own reference, where that is no coarser rule but an automatic grid.
+    moments : what mean and sd of the reference are read from, where not from its quantiles' density.
+    anywhere : whether a quantile is as wrong as the distribution function where it is most wrong: on grids that may not
+        resolve the density a coarser one can have the same quantile by accident.
     """
 
     label: str
@@ -130,19 +140,36 @@ class Comparison:
     source: str
     tail: Tail | None = None
     own: "Comparison | None" = None
+    moments: Marginal | None = None
+    anywhere: bool = False
 
     def error(self, statistic: Statistic, name: str | None = None) -> Error | None:
         """The error of a mean, an sd, or a quantile, under this name; None where the model has no such moment."""
-        found, expected = (_value(marginal, statistic) for marginal in (self.reported, self.reference))
+        reference = self.moments if self.moments and isinstance(statistic, str) else self.reference
+        found, expected = (_value(marginal, statistic) for marginal in (self.reported, reference))
         if not (math.isfinite(found) and math.isfinite(expected)):
             return None
         rest = 0.0
         if self.own is not None and (own := self.own.error(statistic)) is not None:
             rest = own.size
         beyond = self._beyond(statistic, found)
-        refined = abs(found - expected) / self._unit + ROUNDING + RELATIVE * abs(found) / self._unit
+        refined = self._apart(statistic, found, expected) / self._unit + ROUNDING + RELATIVE * abs(found) / self._unit
         source = self.source if self.tail is None or beyond <= refined else f"tail beyond {self.tail.end:.3g}"
         return Error(self.label, name or str(statistic), refined + beyond + rest, source)
+
+    def _apart(self, statistic: Statistic, found: float, expected: float) -> float:
+        """The distance of both values."""
+        if not self.anywhere or isinstance(statistic, str):
+            return abs(found - expected)
+        density = max(float(self.reported.density(found)), float(self.reference.density(expected)))
+        return max(abs(found - expected), self._largest_difference / density if density > 0 else math.inf)
+
+    @cached_property
+    def _largest_difference(self) -> float:
+        """Of the distribution functions, at the nodes and between them."""
+        nodes = self.reported.grid.nodes
+        x = np.concatenate([nodes, (nodes[1:] + nodes[:-1]) / 2])
+        return float(np.abs(self.reported.cdf(x) - self.reference.cdf(x)).max())
 
     @cached_property
     def _unit(self) -> float:
@@ -156,7 +183,10 @@ class Comparison:
         mass, first, second = self.tail.moments
         if isinstance(statistic, str):
             return first / self._unit if statistic == "mean" else second / (2 * self._unit**2)
-        return mass / (max(float(self.reported.density(found)), mass) * self._unit) if mass > 0 else 0.0
+        if not mass < 1:
+            return math.inf
+        continuous = self.reference if self.reported.grid.rule == "points" else self.reported
+        return mass / (max(float(continuous.density(found)), mass) * self._unit) if mass > 0 else 0.0
 
 
 def _value(marginal: Marginal, statistic: Statistic) -> float:

@@ -23,6 +23,8 @@ PRINTED = {
     "own_memo": ["BENT    0.763067", "is 0.727273", "It takes 17 heads in 20 tosses"],
     # a sum over 141 x 240 x 240 equal cells in location, log width and the guess's logit: .248408, 1.208766, -56.674373
     "own_quadrature": ["0.2484", "1.209", "log evidence -56.67437"],
+    # means and evidence: Gauss-Legendre and trapezoid sums in NumPy over wider and finer grids, SciPy's densities
+    "own_density": ["2.125", "2.309", "log evidence -28.0388", "2.024", "0.2213", "log evidence -17.3111", "10.73"],
     # means: reference/tutorial_numbers.json, learned_variance at (1, 1), continuum
     "ragged_punctuality": [
         "log evidence -30.291932",

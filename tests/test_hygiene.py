@@ -13,14 +13,14 @@ PACKAGE = ROOT / "gridbayes"
 
 LAYERS = [  # a file imports only from above it; files in one row do not know each other
     ["_types", "files", "memo_text", "supports", "rules"],
-    ["grids", "densities", "tables"],
+    ["grids", "densities", "tables", "row_sums"],
     ["observations", "csvfile", "summaries", "rows", "domains"],
-    ["datasets", "likelihoods", "priors", "accuracy"],
+    ["datasets", "likelihoods", "priors", "accuracy", "coarser"],
     ["convolution", "program", "contraction", "models.coefficients"],
     ["conditional", "posterior", "table", "log_joint", "linking"],
-    ["smoothing", "double_exponential", "engine", "memo_run", "target"],
+    ["smoothing", "double_exponential", "engine", "memo_run", "target", "streaming"],
     ["models.pooling"],
-    ["evidence", "user_memo", "modes", "clouds", "starts"],
+    ["evidence", "user_memo", "modes", "clouds", "starts", "enumeration"],
     ["exchange", "whitening", "curves"],
     ["quadrature"],
     ["models.scales", "models.tails"],
