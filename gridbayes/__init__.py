@@ -9,9 +9,11 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     from gridbayes.likelihoods import Bernoulli, Binomial, Poisson, StudentTErrors
     from gridbayes.models.complete_pooling import complete_pooling
     from gridbayes.models.linear_regression import linear_regression
+    from gridbayes.models.logistic_regression import logistic_regression
     from gridbayes.models.no_pooling import no_pooling
     from gridbayes.models.normal import normal
     from gridbayes.models.partial_pooling import partial_pooling
+    from gridbayes.models.poisson_regression import poisson_regression
     from gridbayes.models.proportion import proportion
     from gridbayes.observations import Observations, observe
     from gridbayes.posterior import Posterior, PosteriorError
@@ -77,11 +79,13 @@ __all__ = [
     "geomspace",
     "linear_regression",
     "linspace",
+    "logistic_regression",
     "memo",
     "no_pooling",
     "normal",
     "observe",
     "partial_pooling",
+    "poisson_regression",
     "proportion",
     "quadrature",
     "sweep",

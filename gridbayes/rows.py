@@ -3,6 +3,7 @@
 Inputs are one array, a matrix, a table, or names of columns of a table. A row in which anything is missing is left out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from jaxtyping import Float
 from gridbayes._types import Label, PerRow
 from gridbayes.tables import Table, cells_of, numbers_of, open_table, quoted, unique_labels
 
-__all__ = ["Inputs", "Rows", "read_inputs", "read_rows"]
+__all__ = ["Inputs", "Rows", "counts_of", "design_of", "read_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ def read_rows(x: Any, y: Any, data: Any = None, known: Any = None, argument: str
         When something is no number, not finite, or of another length; the message names the argument and the row.
     """
     table = None if data is None else _table(data)
-    inputs, output = read_inputs(x, data), _column("y", y, table)
+    inputs, output = _read_inputs(x, data), _column("y", y, table)
     others = [] if known is None else [_column(argument, known, table, len(output))]
     for name, column in [("x", inputs.x), *((argument, other) for other in others)]:
         if len(column) != len(output):
@@ -65,7 +66,7 @@ def read_rows(x: Any, y: Any, data: Any = None, known: Any = None, argument: str
     return Rows(Inputs(inputs.x[present], inputs.labels), output[present], others[0][present] if others else None)
 
 
-def read_inputs(x: Any, data: Any = None) -> Inputs:
+def _read_inputs(x: Any, data: Any = None) -> Inputs:
     """The inputs of a call, nan where one is missing."""
     table = open_table(x) if data is None else _table(data)
     if isinstance(x, str):
@@ -74,6 +75,24 @@ def read_inputs(x: Any, data: Any = None) -> Inputs:
         return _matrix(x)
     names = unique_labels("x", list(table.names if data is None else x))
     return Inputs(np.stack([_column("x", name, table) for name in names], axis=1), names)
+
+
+def design_of(x: Any, data: Any, wanted: Sequence[Label]) -> Float[np.ndarray, "row input"]:
+    """The inputs of new rows in the order of `wanted`, their labels; ValueError where one is not there, or missing."""
+    inputs = _read_inputs(x, data)
+    columns = inputs.x
+    if inputs.labels is not None:
+        absent = [label for label in wanted if label not in inputs.labels]
+        if absent:
+            raise ValueError(
+                f"x must have the inputs {list(wanted)}; {absent[0]!r} is not among {list(inputs.labels)}."
+            )
+        columns = columns[:, [inputs.labels.index(label) for label in wanted]]
+    if columns.shape[1] != len(wanted):
+        raise ValueError(f"x must have {len(wanted)} inputs a row; it has {columns.shape[1]}.")
+    if np.isnan(columns).any():
+        raise ValueError(f"x must be complete; row {int(np.argmax(np.isnan(columns).any(axis=1)))} misses an input.")
+    return columns
 
 
 def _matrix(x: Any) -> Inputs:
@@ -117,3 +136,11 @@ def _numbers(what: str, cells: np.ndarray) -> np.ndarray:
             f"{what} must be finite; {what}[{infinite[0]}] is {numbers[infinite[0]]}. Mark it missing: NaN."
         )
     return numbers
+
+
+def counts_of(y: PerRow) -> None:
+    """ValueError where y is no count."""
+    whole = (y >= 0) & (y == np.floor(y))
+    if not whole.all():
+        row = int(np.argmin(whole))
+        raise ValueError(f"y must be counts: whole numbers from 0; y[{row}] is {y[row]:g}.")

@@ -221,7 +221,7 @@ def test_a_bound_that_leaves_the_possible_is_said():
         ({"x": [np.nan] * 3, "y": [1, 2, 4]}, "no row is complete"),
         ({"x": [1, 2, 3], "y": [1, 2, 4], "errors": [1, 0, 1]}, r"errors must be positive; errors\[1\] is 0"),
         ({"x": [1, 2, 3], "y": [1, 2, 4], "slope": {"age": gb.Flat()}}, "slope names 'age'"),
-        ({"x": [1, 2, 3], "y": [1, 2, 4], "slope": gb.HalfNormal(1)}, "must have a prior that is Normal or Flat"),
+        ({"x": [1, 2, 3], "y": [1, 2, 4], "slope": gb.HalfNormal(1)}, "slope must have a prior on the whole line"),
         ({"x": [1, 2, 3], "y": [1, 2, 4], "sigma": -1.0}, "sigma must be a positive number or a prior"),
         ({"x": [1, 2, 3], "y": [2, 4, 6], "sigma": gb.HalfNormal(1)}, "fitted without any error"),
         ({"x": [1, 2, 3], "y": [1, 2, 4], "sigma": gb.Flat()}, "sigma must have a proper prior here"),

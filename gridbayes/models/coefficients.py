@@ -10,16 +10,16 @@ from gridbayes._types import Label
 from gridbayes.priors import Exponential, Flat, Normal, Prior, as_prior, as_scale_prior
 from gridbayes.rows import Inputs, Rows
 
-__all__ = ["Term", "linear_prior", "scale_of", "sigma_of", "terms_of"]
+__all__ = ["Term", "is_linear", "scale_of", "sigma_of", "terms_of"]
 
 
 @dataclass(frozen=True)
 class Term:
-    """A coefficient: the parameter it is reported as, its label where there are several, and its prior, normal or flat."""
+    """A coefficient: the parameter it is reported as, its label where there are several, and its prior."""
 
     name: str
     label: Label
-    prior: Normal | Flat
+    prior: Prior
 
     def __str__(self) -> str:
         return self.name if self.label is None else f"{self.name}[{self.label}]"
@@ -31,36 +31,29 @@ def terms_of(rows: Rows, intercept: object, slope: object, location: float, widt
     spread = np.where(inputs.x.std(axis=0) > 0, inputs.x.std(axis=0), np.maximum(np.abs(inputs.x).max(axis=0), 1e-300))
     reach = width * np.sqrt(1 + np.sum((inputs.x.mean(axis=0) / spread) ** 2))  # the line is known where the rows are
     default = [Normal(0.0, _rounded(2.5 * width / each)) for each in spread]
-    first = (
-        Normal(_rounded(location), _rounded(2.5 * reach)) if intercept is None else linear_prior(intercept, "intercept")
-    )
+    first = Normal(_rounded(location), _rounded(2.5 * reach)) if intercept is None else as_prior(intercept, "intercept")
     labels = inputs.labels or (None,)
     slopes = [Term("slope", label, prior) for label, prior in zip(labels, _slopes(slope, inputs, default), strict=True)]
     return (Term("intercept", None, first), *slopes)
 
 
-def _slopes(slope: Any, inputs: Inputs, default: list[Normal]) -> list[Normal | Flat]:
+def _slopes(slope: Any, inputs: Inputs, default: list[Normal]) -> list[Prior]:
     """One prior an input."""
     if slope is None:
         return list(default)
     if not isinstance(slope, Mapping):
-        return [linear_prior(slope, "slope")] * inputs.x.shape[1]
+        return [as_prior(slope, "slope")] * inputs.x.shape[1]
     labels = inputs.labels or ()
     strange = [label for label in slope if label not in labels]
     if strange:
         raise ValueError(f"slope names {strange[0]!r}; the inputs are {', '.join(map(repr, labels)) or 'not named'}.")
     given = [slope.get(label) for label in labels]
-    return [d if p is None else linear_prior(p, "slope") for p, d in zip(given, default, strict=True)]
+    return [d if p is None else as_prior(p, "slope") for p, d in zip(given, default, strict=True)]
 
 
-def linear_prior(value: object, argument: str) -> Normal | Flat:
-    prior = as_prior(value, argument)
-    if isinstance(prior, Normal) or prior == Flat():
-        return prior  # pyright: ignore[reportReturnType]
-    raise ValueError(
-        f"{argument} must have a prior that is Normal or Flat here; {argument} is {prior}. For another, state the density "
-        "yourself: gridbayes.quadrature."
-    )
+def is_linear(prior: Prior) -> bool:
+    """Whether a coefficient with this prior leaves in closed form."""
+    return isinstance(prior, Normal) or prior == Flat()
 
 
 def scale_of(rows: Rows) -> tuple[float, float]:

@@ -32,7 +32,7 @@ from gridbayes.models.scales import power_at_zero, scale_edges
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Normal, Prior
 from gridbayes.program import Program, Slot
-from gridbayes.rows import read_inputs
+from gridbayes.rows import design_of
 from gridbayes.summaries import Marginal
 
 __all__ = ["Linear", "linear"]
@@ -228,27 +228,14 @@ class Linear:
         marginals = {"expected": self.mixed(mean, sd), "y": self.mixed(mean, noise)}
         if within is not None:
             warn_outside(marginals["y"], within)
-        return predicted(self, self.program, marginals, lambda: self._coarse.predict(x, data=data, errors=errors))
+        return predicted(self.title, self.program, marginals, lambda: self._coarse.predict(x, data=data, errors=errors))
 
     def _design(self, x: object, data: object) -> Float[np.ndarray, "row coefficient"]:
         """The columns of new rows: ones for the intercept, then the inputs in their order."""
         wanted = [term.label for term in self.terms if term.name == "slope"]
         if not wanted:
             return np.ones((1, len(self.terms)))
-        inputs = read_inputs(x, data)
-        if inputs.labels is None:
-            columns = inputs.x
-        else:
-            missing = [label for label in wanted if label not in inputs.labels]
-            if missing:
-                raise ValueError(f"x must have the inputs {wanted}; {missing[0]!r} is not among {list(inputs.labels)}.")
-            columns = inputs.x[:, [inputs.labels.index(label) for label in wanted]]
-        if columns.shape[1] != len(wanted):
-            raise ValueError(f"x must have {len(wanted)} inputs a row; it has {columns.shape[1]}.")
-        if np.isnan(columns).any():
-            raise ValueError(
-                f"x must be complete; row {int(np.argmax(np.isnan(columns).any(axis=1)))} misses an input."
-            )
+        columns = design_of(x, data, wanted)
         ones = np.ones((len(columns), len(self.terms) - len(wanted)))
         return np.column_stack([ones, columns])
 

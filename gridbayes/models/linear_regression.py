@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from gridbayes.models.coefficients import scale_of, sigma_of, terms_of
+from gridbayes.likelihoods import StudentTErrors
+from gridbayes.models.coefficients import is_linear, scale_of, sigma_of, terms_of
+from gridbayes.models.generalized import Generalized, generalized
 from gridbayes.models.linear import Linear, linear
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Prior
@@ -20,6 +22,7 @@ def linear_regression(
     intercept: Prior | object = None,
     sigma: Prior | object = None,
     errors: object = None,
+    likelihood: StudentTErrors | object = None,
 ) -> Posterior:
     """The posterior of intercept, slopes and sigma in y_i ~ N(intercept + x_i . slope, sigma e_i).
 
@@ -29,10 +32,11 @@ def linear_regression(
         input; one input given as (row,) or by one name has one slope without a label.
     y : outputs, (row,), or a column's name. Rows in which anything is missing are left out.
     data : a table with named columns (pandas, polars, a dict of columns).
-    slope, intercept : priors, Normal or Flat; of the slopes one for all, or a dict by input. Left out: Normal on the data's
-        own scale, 2.5 sd of y per sd of x, as in rstanarm; the summary's title states it.
+    slope, intercept : priors on the whole line; of the slopes one for all, or a dict by input. Left out: Normal on the
+        data's own scale, 2.5 sd of y per sd of x, as in rstanarm; the summary's title states it.
     sigma : a number, or a prior on [0, inf). Left out: Exponential with mean sd(y); 1 where errors are known.
     errors : known standard errors e, (row,), a number, or a column's name, which sigma multiplies. 1 if left out.
+    likelihood : StudentTErrors(df) for rows with outliers. Normal if left out.
 
     Returns
     -------
@@ -44,7 +48,8 @@ def linear_regression(
         When an argument cannot be read, a direction of flat coefficients is open, or rows without error meet a prior of
         sigma that does not vanish at 0.
 
-    The coefficients leave in closed form given sigma: Gelman et al., Bayesian Data Analysis, 3rd ed., sections 14.2, 14.8.
+    With normal errors and Normal or Flat priors the coefficients leave in closed form given sigma: Gelman et al., Bayesian
+    Data Analysis, 3rd ed., sections 14.2, 14.8. Otherwise all are integrated by quadrature about the mode.
 
     >>> from gridbayes.priors import Flat
     >>> post = linear_regression([0, 1, 2], [1.1, 2.9, 5.2], intercept=Flat(), slope=Flat(), sigma=0.1)
@@ -58,4 +63,10 @@ def linear_regression(
     terms = terms_of(rows, intercept, slope, *scale_of(rows))
     design = np.column_stack([np.ones(len(rows.y)), rows.inputs.x])
     e = np.ones(len(rows.y)) if rows.known is None else rows.known
-    return linear(Linear(terms, design, rows.y, e, sigma_of(sigma, rows), "linear regression"))
+    learned = sigma_of(sigma, rows)
+    if likelihood is not None and not isinstance(likelihood, StudentTErrors):
+        raise TypeError(f"likelihood must be StudentTErrors(df), or left out; likelihood is {likelihood!r}.")
+    if likelihood is None and all(is_linear(term.prior) for term in terms):
+        return linear(Linear(terms, design, rows.y, e, learned, "linear regression"))
+    family, df = ("normal", 1.0) if likelihood is None else ("student", float(likelihood.df))
+    return generalized(Generalized(family, terms, rows.inputs.x, rows.y, e, learned, df))

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from gridbayes.models.coefficients import Term, linear_prior, scale_of, sigma_of
+from gridbayes.models.coefficients import Term, is_linear, scale_of, sigma_of
 from gridbayes.models.linear import Linear, linear
 from gridbayes.posterior import Posterior
-from gridbayes.priors import Normal, Prior
+from gridbayes.priors import Normal, Prior, as_prior
 from gridbayes.rows import read_rows
 
 __all__ = ["normal"]
@@ -34,7 +34,7 @@ def normal(
     Raises
     ------
     TypeError, ValueError
-        As in `linear_regression`. For another prior of mu: `complete_pooling(y, sigma=..., shared_sigma=True)`.
+        As in `linear_regression`. For another prior of mu: `complete_pooling([y], ..., shared_sigma=True)`.
 
     Rows enter through their sums alone: Gelman et al., Bayesian Data Analysis, 3rd ed., section 3.3.
 
@@ -44,7 +44,12 @@ def normal(
     """
     rows = read_rows(y, y, data, errors)
     centre, spread = scale_of(rows)
-    prior = Normal(*(float(f"{x:.2g}") for x in (centre, 2.5 * spread))) if mu is None else linear_prior(mu, "mu")
+    prior = Normal(*(float(f"{x:.2g}") for x in (centre, 2.5 * spread))) if mu is None else as_prior(mu, "mu")
+    if not is_linear(prior):
+        raise ValueError(
+            f"mu must have a prior that is Normal or Flat here; mu is {prior}. For another: "
+            "gridbayes.complete_pooling([y], theta=prior, sigma=..., shared_sigma=True)."
+        )
     ones = np.ones(len(rows.y))
     e = ones if rows.known is None else rows.known
     return linear(Linear((Term("mu", None, prior),), ones[:, None], rows.y, e, sigma_of(sigma, rows), "normal sample"))

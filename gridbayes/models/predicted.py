@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridbayes.accuracy import Accuracy
-from gridbayes.posterior import Address, FittedModel, Posterior
+from gridbayes.posterior import Address, Posterior
 from gridbayes.program import Program
 from gridbayes.summaries import Marginal
 
@@ -33,14 +33,15 @@ class Predicted:
 
 
 def predicted(
-    model: FittedModel,
+    of: str,
     program: Program,
     marginals: Mapping[str, tuple[Marginal, ...]],
     coarse: Callable[[], Posterior],
 ) -> Posterior:
-    """The posterior of `expected` and `y` of each new row, numbered from 0; `coarse` gives it by a coarser rule."""
+    """The posterior of `expected` and `y` of each new row, numbered from 0; `of` is the title of the model that
+    predicts them, and `coarse` gives the same by a coarser rule."""
     rows = len(marginals["y"])
-    title = f"{rows} new row{'s' * (rows != 1)} of {model.title}"
+    title = f"{rows} new row{'s' * (rows != 1)} of {of}"
     fitted = Predicted(title, coarse)
     return Posterior(marginals, tuple(range(rows)), frozenset(marginals), float("nan"), program, fitted)
 

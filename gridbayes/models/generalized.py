@@ -1,0 +1,320 @@
+"""Regressions whose coefficients do not leave in closed form: counts, Student-t errors, priors that are not normal.
+
+    eta_i = intercept + (x_i - x_0) . slope,      y_i ~ p(y | eta_i, sigma e_i)
+
+The posterior is integrated by quadrature about its mode. x_0 is 0 for the report. At x_0 = a new row's inputs, with the
+prior kept on the intercept at 0, `intercept` is that row's eta: a prediction is the marginal of one parameter.
+
+    logistic   y_i ~ Binomial(n_i, 1 / (1 + exp(-eta_i)))
+    poisson    y_i ~ Poisson(n_i exp(eta_i))
+    student    y_i ~ eta_i + sigma e_i t_df
+    normal     y_i ~ N(eta_i, sigma e_i)
+
+Of counts with equal inputs only sums enter.
+
+Source: McCullagh & Nelder, Generalized Linear Models, 2nd ed. (1989), chapter 2.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.special import expit, gammaln, logit, xlogy
+
+from gridbayes._types import PerRow
+from gridbayes.accuracy import Accuracy
+from gridbayes.conditional import graded, log_sum_exp
+from gridbayes.densities import LPDFS, normal_lpdf, student_t_lpdf
+from gridbayes.grids import Grid, adapt
+from gridbayes.models.coefficients import Term
+from gridbayes.models.predicted import predicted
+from gridbayes.posterior import Address, Posterior
+from gridbayes.priors import Flat, Prior
+from gridbayes.quadrature import quadrature
+from gridbayes.rows import design_of
+from gridbayes.summaries import Marginal
+
+__all__ = ["Generalized", "generalized"]
+
+
+# --- log densities, (point,), compiled once for a family and the names of its priors ------------------------------------
+
+
+def _logistic(eta: Float[Array, "point row"], p: Mapping, rows: Mapping) -> Float[Array, " point"]:
+    return eta @ rows["y"] - jnp.logaddexp(0.0, eta) @ rows["n"] + rows["height"]
+
+
+def _poisson(eta: Float[Array, "point row"], p: Mapping, rows: Mapping) -> Float[Array, " point"]:
+    return eta @ rows["y"] - jnp.exp(eta) @ rows["n"] + rows["height"]
+
+
+def _student(eta: Float[Array, "point row"], p: Mapping, rows: Mapping) -> Float[Array, " point"]:
+    return student_t_lpdf(rows["y"], rows["df"], eta, p["sigma"][:, None] * rows["e"]).sum(axis=1)
+
+
+def _normal(eta: Float[Array, "point row"], p: Mapping, rows: Mapping) -> Float[Array, " point"]:
+    return normal_lpdf(rows["y"], eta, p["sigma"][:, None] * rows["e"]).sum(axis=1)
+
+
+FAMILIES = {"logistic": _logistic, "poisson": _poisson, "student": _student, "normal": _normal}
+
+
+@lru_cache(maxsize=64)
+def _log_joint(family: str, lpdfs: tuple[str, ...], sigma_lpdf: str | None) -> Callable:
+    """log p(y, parameters) of a family, for coefficients and sigma with priors of these names."""
+
+    def log_joint(p: Mapping[str, Array], rows: Mapping[str, Any]) -> Array:
+        slope = p["slope"].reshape(len(p["intercept"]), -1)
+        at_zero = p["intercept"] - slope @ rows["at"]
+        eta = p["intercept"][:, None] + slope @ (rows["x"] - rows["at"]).T
+        sigma = {"sigma": p.get("sigma", jnp.broadcast_to(rows["sigma"], at_zero.shape))}
+        total = FAMILIES[family](eta, sigma, rows)
+        values = [at_zero, *slope.T] + ([p["sigma"]] if sigma_lpdf else [])
+        names = [*lpdfs, sigma_lpdf] if sigma_lpdf else lpdfs
+        for i, (name, value) in enumerate(zip(names, values, strict=True)):
+            total = total + LPDFS[name](value, **rows["priors"][str(i)])
+        return total
+
+    return log_joint
+
+
+# --- the model ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Generalized:
+    """A regression with its rows.
+
+    Parameters
+    ----------
+    family : a key of FAMILIES.
+    terms : the coefficients, the intercept first.
+    x : (row, input).
+    y : (row,).
+    known : (row,) trials, exposures, or known errors e.
+    sigma : its prior, or its value; 1 for counts.
+    df : degrees of freedom of Student-t errors.
+    order : of the product rule; None: as high as quadrature.py finds fit.
+    """
+
+    family: str
+    terms: tuple[Term, ...]
+    x: Float[np.ndarray, "row input"]
+    y: PerRow
+    known: PerRow
+    sigma: Prior | float = 1.0
+    df: float = 1.0
+    order: int | None = None
+
+    @property
+    def title(self) -> str:
+        """One line: the model, its priors, its rows."""
+        what = {"student": f"regression with t errors of {self.df:g} degrees of freedom", "normal": "linear regression"}
+        stated = [f"{term} ~ {term.prior!r}" for term in self.terms]
+        if self.family in what:
+            stated.append(f"sigma ~ {self.sigma!r}" if isinstance(self.sigma, Prior) else f"sigma {self.sigma:g}")
+        return f"{what.get(self.family, f'{self.family} regression')} of {len(self.y)} rows, {', '.join(stated)}"
+
+    @cached_property
+    def _rows(self) -> dict[str, Any]:
+        """What the log density takes; counts of equal inputs summed."""
+        stated = [term.prior for term in self.terms] + ([self.sigma] if isinstance(self.sigma, Prior) else [])
+        priors = {str(i): prior.parameters for i, prior in enumerate(stated)}
+        shared = {"priors": priors, "sigma": self.sigma if isinstance(self.sigma, float) else 1.0}
+        if self.family in ("student", "normal"):
+            return {"x": self.x, "y": self.y, "e": self.known, "df": self.df, **shared}
+        x, which = np.unique(self.x, axis=0, return_inverse=True)
+        y, n = (np.bincount(which.ravel(), column) for column in (self.y, self.known))
+        return {"x": x, "y": y, "n": n, "height": self._height, **shared}
+
+    @property
+    def _height(self) -> float:
+        """What the counts say of no parameter."""
+        y, n = self.y, self.known
+        if self.family == "logistic":
+            return float((gammaln(n + 1) - gammaln(y + 1) - gammaln(n - y + 1)).sum())
+        return float((xlogy(y, n) - gammaln(y + 1)).sum())
+
+    def fitted(self, at: Float[np.ndarray, " input"]) -> Posterior:
+        """The posterior with the intercept at these inputs."""
+        lpdfs = tuple(str(term.prior.lpdf) for term in self.terms)
+        learned = self.sigma if isinstance(self.sigma, Prior) else None
+        log_joint = _log_joint(self.family, lpdfs, str(learned.lpdf) if learned else None)
+        slopes = self.terms[1:]
+        alone = slopes[0].label is None
+        supports: dict[str, Any] = {"intercept": "real", "slope": "real" if alone else ("real", len(slopes))}
+        if learned:
+            supports["sigma"] = learned
+        labels = None if alone else [term.label for term in slopes]
+        rows = {"rows": {**self._rows, "at": np.asarray(at, float)}}
+        return quadrature(
+            log_joint,
+            supports,
+            rows,
+            labels=labels,
+            order=self.order,
+            batched=True,
+            title=self.title,
+            start=self._start,
+        )
+
+    @property
+    def _start(self) -> dict[str, Any]:
+        """Where the mode may be: a line without slope through the middle of the rows."""
+        rate = (self.y.sum() + 0.5) / (self.known.sum() + 1)
+        middle = {"logistic": logit(rate), "poisson": np.log(rate)}.get(self.family, np.median(self.y))
+        zero = 0.0 if self.terms[1].label is None else np.zeros(len(self.terms) - 1)
+        spread = float(np.std(self.y / self.known)) or 1.0
+        return {
+            "intercept": float(middle),
+            "slope": zero,
+            **({"sigma": spread} if isinstance(self.sigma, Prior) else {}),
+        }
+
+    def posterior(self) -> Posterior:
+        post = self.fitted(np.zeros(self.x.shape[1]))
+        return replace(post, model=_Reported(self, post))
+
+    # --- new rows -----------------------------------------------------------------------------------------------------
+
+    def predict(self, x: Any, data: Any, known: Any) -> Posterior:
+        """`expected` and `y` of new rows, each from a fit whose intercept is its eta."""
+        new = design_of(x, data, [term.label for term in self.terms[1:]])
+        n = np.broadcast_to(np.asarray(known, float), len(new))
+        fits = [self._fine.fitted(row) for row in new]
+        eta = [fit.marginals["intercept"][0] for fit in fits]
+        expected = [self._expected(each, size) for each, size in zip(eta, n, strict=True)]
+        if self.family in ("logistic", "poisson"):
+            y = [self._counts(each, size) for each, size in zip(eta, n, strict=True)]
+        else:
+            y = [self._observed(fit, e) for fit, e in zip(fits, n, strict=True)]
+        marginals = {"expected": tuple(expected), "y": tuple(y)}
+        coarse = max(3, (self._fine.order or 7) - 2)
+        return predicted(
+            self.title, fits[0].program, marginals, lambda: replace(self, order=coarse).predict(x, data, known)
+        )
+
+    @property
+    def _fine(self) -> "Generalized":
+        """With points enough to mix the errors of a new row over sigma: more than its moments need."""
+        if self.order is not None or not isinstance(self.sigma, Prior):
+            return self
+        return replace(
+            self, order=max(order for order in (3, 5, 7, 9, 11) if order == 3 or order ** (len(self.terms) + 1) < 2e5)
+        )
+
+    def _expected(self, eta: Marginal, n: float) -> Marginal:
+        """E[y | eta] as a marginal: n / (1 + exp(-eta)), n exp(eta), or eta itself."""
+        if self.family in ("student", "normal"):
+            return eta
+        log_slope: Callable[[np.ndarray], np.ndarray]
+        if self.family == "logistic":
+            edges, inverse = n * expit(eta.grid.edges), lambda y: logit(y / n)
+            log_slope = lambda y: np.log(n) - np.log(y) - np.log(n - y)  # noqa: E731
+        else:
+            edges, inverse = n * np.exp(eta.grid.edges), lambda y: np.log(y / n)
+            log_slope = lambda y: -np.log(y)  # noqa: E731
+
+        def log_density(_: object, y: np.ndarray) -> np.ndarray:
+            with np.errstate(divide="ignore"):
+                return np.log(np.maximum(eta.density(inverse(y)), 0)) + log_slope(y)
+
+        return _marginal(adapt(log_density, [np.unique(edges)])[0])
+
+    def _counts(self, eta: Marginal, n: float) -> Marginal:
+        """p(y | t) of a new count: its distribution given eta, summed over eta."""
+        rate = (expit if self.family == "logistic" else np.exp)(eta.grid.nodes)
+        if self.family == "logistic":
+            k = np.arange(n + 1)[:, None]
+            log_p = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + xlogy(k, rate) + xlogy(n - k, 1 - rate)
+        else:
+            high = n * float(np.exp(eta.quantile(1 - 1e-12)))
+            k = np.arange(np.ceil(high + 12 * high**0.5 + 30))[:, None]
+            log_p = xlogy(k, n * rate) - n * rate - gammaln(k + 1)
+        masses = np.exp(log_p) @ eta.masses
+        return Marginal(Grid(k[:, 0]), masses / masses.sum())
+
+    def _observed(self, fit: Posterior, e: float) -> Marginal:
+        """A new observation: eta with errors about it, mixed over eta, or over the fit's points where sigma is learned."""
+        known = fit.marginals["intercept"][0]
+        points, weights = {"intercept": known.grid.nodes, "sigma": np.array(self.sigma)}, known.masses
+        if isinstance(self.sigma, Prior):
+            points, weights = fit.model.weighted()  # pyright: ignore[reportAttributeAccessIssue] (of quadrature's model)
+        kept = weights > 1e-14 * weights.max()
+        eta, log_w = points["intercept"][kept], np.log(weights[kept])
+        scale = e * np.broadcast_to(points["sigma"], len(weights))[kept]
+
+        def log_density(_: object, y: np.ndarray) -> np.ndarray:
+            z = (y[..., None] - eta) / scale
+            if self.family == "normal":
+                return log_sum_exp(log_w - z**2 / 2 - np.log(scale))
+            return log_sum_exp(log_w - (self.df + 1) / 2 * np.log1p(z**2 / self.df) - np.log(scale))
+
+        centre, step = float(weights @ points["intercept"]), float(scale.min())
+        far = 12.0 if self.family == "normal" else max(1e3, 1e12 ** (1 / self.df))
+        reach = far * float(scale.max()) + float(np.ptp(eta))
+        return _marginal(adapt(log_density, [graded(centre, step, centre - reach, centre + reach)])[0])
+
+
+def _marginal(density: tuple[Grid, np.ndarray]) -> Marginal:
+    grid, log_p = density
+    masses = np.exp(log_p - log_p.max()) * grid.weights
+    return Marginal(grid, masses / masses.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class _Reported:
+    """A fitted regression: the quadrature behind it, and its predictions."""
+
+    model: Generalized
+    source: Posterior
+
+    @property
+    def title(self) -> str:
+        return self.model.title
+
+    def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
+        return self.source.model.joint(first, second)
+
+    def contrast(self, first: int, second: int) -> Marginal:
+        raise ValueError(
+            "slopes have no contrast here; rewrite the inputs so that the difference is a slope of its own."
+        )
+
+    def accuracy(self, posterior: Posterior) -> Accuracy:
+        return self.source.model.accuracy(self.source)
+
+    def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """The parameters at the points of the quadrature, and their masses."""
+        return self.source.model.weighted()  # pyright: ignore[reportAttributeAccessIssue]
+
+    def predict(self, x: object, *, data: object = None, **known: object) -> Posterior:
+        """`expected` and `y` of new rows; counts take `trials=` or `exposure=`, others known `errors=`, 1 if left out."""
+        name = {"logistic": "trials", "poisson": "exposure"}.get(self.model.family, "errors")
+        strange = sorted(set(known) - {name})
+        if strange:
+            raise TypeError(f"predict of a {self.model.family} regression takes {name}=, not {strange[0]}=.")
+        return self.model.predict(x, data, known.get(name, 1.0))
+
+
+def generalized(model: Generalized) -> Posterior:
+    """The posterior, or an error where priors cannot be compiled or rows leave flat coefficients open."""
+    priors = {str(term): term.prior for term in model.terms} | (
+        {"sigma": model.sigma} if isinstance(model.sigma, Prior) else {}
+    )
+    for name, prior in priors.items():
+        if prior.lpdf is None:
+            raise ValueError(f"{name} must have a prior of gridbayes here; {name} is {prior}. Or state it: quadrature.")
+    for term in model.terms:
+        if not np.isinf(term.prior.support).all():
+            raise ValueError(f"{term} must have a prior on the whole line; {term} is {term.prior}. Pass Normal(0, 1).")
+    flat = [term for term in model.terms if isinstance(term.prior, Flat)]
+    design = np.column_stack([np.ones(len(model.y)), model.x])[:, [isinstance(t.prior, Flat) for t in model.terms]]
+    if len(flat) and np.linalg.matrix_rank(design) < len(flat):
+        names = ", ".join(map(str, flat))
+        raise ValueError(f"{names} cannot be told apart by these rows, and their priors are flat. Pass normal priors.")
+    return model.posterior()
