@@ -26,7 +26,15 @@ PRINTED = {
     # means and evidence: Gauss-Legendre and trapezoid sums in NumPy over wider and finer grids, SciPy's densities
     "own_density": ["2.125", "2.309", "log evidence -28.0388", "2.024", "0.2213", "log evidence -17.3111", "10.73"],
     # trapezoid sums over intercept and slope in NumPy, densities of scipy.stats
-    "regression": ["0.3026", "-5.267684", "3.721 are expected", "0.2997", "1.9257 +- 0.4386", "1.8352 +- 0.4701", "14.8791"],
+    "regression": [
+        "0.3026",
+        "-5.267684",
+        "3.721 are expected",
+        "0.2997",
+        "1.9257 +- 0.4386",
+        "1.8352 +- 0.4701",
+        "14.8791",
+    ],
     # means: reference/tutorial_numbers.json, learned_variance at (1, 1), continuum
     "ragged_punctuality": [
         "log evidence -30.291932",

@@ -193,7 +193,7 @@ class Generalized:
         else:
             y = [self._observed(fit, e) for fit, e in zip(fits, n, strict=True)]
         marginals = {"expected": tuple(expected), "y": tuple(y)}
-        coarse = max(3, (self._fine.order or 7) - 2)
+        coarse = max(3, (self._fine.order or self._affordable(20_000)) - 2)
         return predicted(
             self.title, fits[0].program, marginals, lambda: replace(self, order=coarse).predict(x, data, known)
         )
@@ -203,9 +203,12 @@ class Generalized:
         """With points enough to mix the errors of a new row over sigma: more than its moments need."""
         if self.order is not None or not isinstance(self.sigma, Prior):
             return self
-        return replace(
-            self, order=max(order for order in (3, 5, 7, 9, 11) if order == 3 or order ** (len(self.terms) + 1) < 2e5)
-        )
+        return replace(self, order=self._affordable(200_000))
+
+    def _affordable(self, points: int) -> int:
+        """The highest order of a product rule with so many points."""
+        dimension = len(self.terms) + isinstance(self.sigma, Prior)
+        return max((order for order in range(5, 17, 2) if order**dimension < points), default=3)
 
     def _expected(self, eta: Marginal, n: float) -> Marginal:
         """E[y | eta] as a marginal: n / (1 + exp(-eta)), n exp(eta), or eta itself."""
