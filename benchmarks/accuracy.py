@@ -203,7 +203,7 @@ def _known(
 
 
 def compared(problem: Problem) -> list[Quantity]:
-    """Every reported quantity of one problem that exists, with its true and its stated error; bounds of two thetas at most."""
+    """Every reported quantity of one problem that exists, with true and stated error; bounds of two thetas at most."""
     post = problem.fit()
     truth, doubt = settled(problem.rows)
     thetas = [label for label, _ in post.rows if label.startswith("theta[")]

@@ -209,7 +209,8 @@ class Posterior:
     def summary(self, prob: float = PROB, kind: str = "eti") -> "pd.DataFrame":
         """A table of mean, sd, interval and error, a row a parameter and group; it prints evidence and accuracy.
 
-        `kind` is `eti` or `hdi`. The column `error` is the stated error of the mean in units of the row's sd.
+        `kind` is `eti` or `hdi`. The column `error` is the stated error of the mean in units of the row's sd; `ml` is the
+        maximum of the likelihood, for contrast, where the model has a closed form of it.
         """
         if kind not in ("eti", "hdi"):
             raise ValueError(f"kind must be 'eti' or 'hdi'; kind is {kind!r}.")
@@ -217,16 +218,18 @@ class Posterior:
         from gridbayes.table import Summary
 
         low, high = (f"{kind}{100 * prob:g}_{side}" for side in ("lb", "ub"))
-        errors = self.accuracy.of_means
+        errors, best = self.accuracy.of_means, getattr(self.model, "maximum_likelihood", {})
         rows = {}
         for label, marginal in self.rows:
             bounds = getattr(marginal, kind)(prob)
-            rows[label] = [marginal.mean, marginal.sd, bounds[0], bounds[1], errors.get(label, np.nan)]
+            likeliest = [best.get(label, np.nan)] if best else []
+            rows[label] = [marginal.mean, marginal.sd, bounds[0], bounds[1], *likeliest, errors.get(label, np.nan)]
         endless = [label for label, marginal in self.rows if not np.isfinite(marginal.sd)]
         evidence = "" if np.isnan(self.log_evidence) else f"log evidence {self.log_evidence:.6f}\n"
         footer = f"{evidence}{self.accuracy}"
         footer += f"\nno variance exists for {', '.join(endless)}: its tail is too heavy" if endless else ""
-        return Summary.of(rows, ["mean", "sd", low, high, "error"], self.model.title, footer)
+        columns = ["mean", "sd", low, high, *(["ml"] if best else []), "error"]
+        return Summary.of(rows, columns, self.model.title, footer)
 
     def to_xarray(self) -> "xr.Dataset":
         """All marginals as masses, `p_mu` and so on, with log evidence and title as attributes."""

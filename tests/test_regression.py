@@ -208,6 +208,19 @@ def test_a_bound_that_leaves_the_possible_is_said():
         post.predict([1.0, 3.0, -2.0], within=(0, 1))
 
 
+def test_summaries_show_the_maximum_of_the_likelihood_beside_the_mean():
+    """B5, and the two groups of B2: sample means 0 and 2, 1,000 and 100 rows; pooled, the most likely mean is .1818."""
+    y = np.concatenate([_standard(1000), 2 + _standard(100)])
+    table = gb.normal(y, mu=gb.Normal(0, 0.1), sigma=1.0).summary()
+    assert table.loc["mu", "ml"] == pytest.approx(200 / 1100, abs=1e-12)
+    assert table.loc["mu", "mean"] == pytest.approx(200 / 1200, abs=1e-10)
+    x, y = line(50)
+    table, fit = gb.linear_regression(x, y, sigma=gb.HalfNormal(5)).summary(), st.linregress(x, y)
+    assert table["ml"].tolist()[:2] == pytest.approx([fit.intercept, fit.slope], rel=1e-10)
+    assert table.loc["sigma", "ml"] == pytest.approx(np.std(y - fit.intercept - fit.slope * x), rel=1e-10)
+    assert "ml" not in gb.no_pooling([1, 2], sigma=1, theta=gb.Normal(0, 1)).summary()
+
+
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 

@@ -169,6 +169,14 @@ class Linear:
 
     # --- what a Posterior asks for ------------------------------------------------------------------------------------
 
+    @property
+    def maximum_likelihood(self) -> dict[str, float]:
+        """What the rows alone say, by label: least squares, and the root of the mean squared residual."""
+        r, projected, residual = self._rows
+        best, *_ = np.linalg.lstsq(r, projected)
+        found = {str(term): float(value) for term, value in zip(self.terms, best, strict=True)}
+        return found | ({"sigma": float(np.sqrt(residual / len(self.y)))} if self.grids else {})
+
     def _column(self, address: Address) -> int:
         """The index of a coefficient."""
         name, label = address

@@ -85,6 +85,11 @@ class _Proportion:
         return f"{self.k:g} successes in {self.n:g} trials, p ~ {self.prior!r}"
 
     @property
+    def maximum_likelihood(self) -> dict[str, float]:
+        """The share of successes; there is none without trials."""
+        return {"p": self.k / self.n} if self.n else {}
+
+    @property
     def slot(self) -> Slot:
         return Slot("p", self.prior)
 
