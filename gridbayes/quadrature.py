@@ -93,7 +93,8 @@ class Whitened:
         return panels(cloud, component, rule, believed if rule.order < cloud.rule.order else 0, (FINE, COARSE)[which])
 
     @cached_property
-    def _coarse(self) -> Posterior:
+    def coarse(self) -> Posterior:
+        """The posterior of the coarse cloud."""
         return self.posterior(fine=False)
 
     def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
@@ -114,7 +115,11 @@ class Whitened:
         raise ValueError(f"{self.title} has no contrast; take differences from post.model.weighted().")
 
     def accuracy(self, posterior: Posterior) -> Accuracy:
-        """The distance of the fine cloud to the coarse one.
+        """The distance of the fine cloud to the coarse one."""
+        return self.distance(posterior, self.coarse)
+
+    def distance(self, posterior: Posterior, other: Posterior) -> Accuracy:
+        """The distance of what was made of the fine cloud to the same of the coarse one.
 
         One that is small by chance proves nothing: no error is stated smaller than a part of the largest of its kind.
         """
@@ -122,7 +127,7 @@ class Whitened:
         source = f"{fine.rule.name} against {coarse.rule.name}"
         if self.resolved.points:
             source += f", effective {fine.effective:,.0f}"
-        pairs = zip(posterior.rows, self._coarse.rows, strict=True)
+        pairs = zip(posterior.rows, other.rows, strict=True)
         comparisons = [Comparison(label, one, other, source) for (label, one), (_, other) in pairs]
         distance = abs(fine.log_evidence - coarse.log_evidence)
         stated = Accuracy.of(
