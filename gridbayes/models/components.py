@@ -160,27 +160,29 @@ def _exponents(p: Mapping[str, jax.Array], d: Mapping[str, Any]) -> Exponents:
 def _log_sums(a: Exponents, rows: jax.Array, weights: jax.Array | None) -> jax.Array:
     """sum_i weight_i log sum_k exp(a_k . r_i), (point,): the largest exponent, and a factor between 1 and K.
 
-    Without weights eight factors share a log.
+    Without weights eight factors share a log, of rows in eight blocks, short enough for a processor's cache. The blocks
+    are filled up with rows of zeros, whose factor is K.
     """
-    differences = [(a[:, k] - a[:, -1]) @ rows for k in range(a.shape[1] - 1)]
-    if len(differences) == 1:
-        top, factor = jnp.maximum(differences[0], 0), 1 + jnp.exp(-jnp.abs(differences[0]))
-    else:
-        top = jnp.maximum(jnp.stack(differences).max(axis=0), 0)
-        factor = jnp.exp(-top) + sum(jnp.exp(each - top) for each in differences)
+    last, differences = a[:, -1], a[:, :-1] - a[:, -1:]
     if weights is not None:
-        return a[:, -1] @ (rows @ weights) + (top + jnp.log(factor)) @ weights
-    return a[:, -1] @ rows.sum(axis=1) + top.sum(axis=1) + _log_product(factor)
-
-
-def _log_product(factor: jax.Array) -> jax.Array:
-    """The log of the product over the last axis, a log for every eight: (point,) from (point, row)."""
-    padded = jnp.pad(factor, ((0, 0), (0, -factor.shape[1] % EIGHT)), constant_values=1.0)
-    padded = padded.reshape(len(factor), EIGHT, -1)
-    product = padded[:, 0]
+        top, factor = _top_and_factor(differences, rows)
+        return last @ (rows @ weights) + (top + jnp.log(factor)) @ weights
+    missing = -rows.shape[1] % EIGHT
+    blocks = jnp.pad(rows, ((0, 0), (0, missing))).reshape(len(rows), EIGHT, -1)
+    top, product = _top_and_factor(differences, blocks[:, 0])
     for i in range(1, EIGHT):
-        product = product * padded[:, i]
-    return jnp.log(product).sum(axis=1)
+        more, factor = _top_and_factor(differences, blocks[:, i])
+        top, product = top + more, product * factor
+    return last @ rows.sum(axis=1) + (top + jnp.log(product)).sum(axis=1) - missing * math.log(a.shape[1])
+
+
+def _top_and_factor(differences: Exponents, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The largest of 0 and the exponents, and the sum of exp of all less that, both (point, row)."""
+    each = [differences[:, k] @ rows for k in range(differences.shape[1])]
+    if len(each) == 1:
+        return jnp.maximum(each[0], 0), 1 + jnp.exp(-jnp.abs(each[0]))
+    top = jnp.maximum(jnp.stack(each).max(axis=0), 0)
+    return top, jnp.exp(-top) + sum(jnp.exp(one - top) for one in each)
 
 
 # --- what a call says -------------------------------------------------------------------------------------------
