@@ -6,6 +6,7 @@ Each parameter is mapped to the real line (supports.py), the mode is found (mode
 density's own mean and covariance (whitening.py), and read back parameter by parameter (curves.py).
 """
 
+import os
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -240,8 +241,7 @@ def _warn_of(others: list[Peak], first: Peak, space: Space) -> None:
         _warn(
             f"{len(others)} more mode(s) hold {share:.1%} of the mass by Laplace's approximation, the next at {where}; they "
             "are left out. Name mirrored components in exchangeable=, order them, or integrate each mode by itself with "
-            "start= and a narrower support.",
-            depth=5,
+            "start= and a narrower support."
         )
 
 
@@ -266,9 +266,9 @@ def _judge(resolved: Resolved, exchange: Exchange) -> None:
         )
 
 
-def _warn(text: str, depth: int = 4) -> None:
-    """Warn at the line that called `quadrature`, so many calls up."""
-    warnings.warn(text, QuadratureWarning, stacklevel=depth)
+def _warn(text: str) -> None:
+    """Warn at the line that called gridbayes."""
+    warnings.warn(text, QuadratureWarning, skip_file_prefixes=(os.path.dirname(__file__),))
 
 
 def _addressed(

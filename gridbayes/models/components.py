@@ -24,7 +24,6 @@ from gridbayes.models.mirrored import mirrored
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Beta, Prior, as_prior, as_scale_prior
 from gridbayes.quadrature import quadrature
-from gridbayes.whitening import BUDGET
 
 __all__ = ["LABELS", "Components", "location_prior", "require_components", "sigma_of", "title_of", "weight_of"]
 
@@ -70,7 +69,9 @@ class Components:
     @property
     def parameters(self) -> dict[str, Any]:
         """Supports as `quadrature` reads them."""
-        vectors = {name: ("ordered" if name == self.ordered else prior, self.count) for name, prior in self.learned.items()}
+        vectors = {
+            name: ("ordered" if name == self.ordered else prior, self.count) for name, prior in self.learned.items()
+        }
         if isinstance(self.sigma, Prior) and self.shared_sigma:
             vectors["sigma"] = self.sigma
         return {"weight": ("simplex", self.count), **vectors}
@@ -102,23 +103,13 @@ class Components:
             **known,
         }
 
-    def posterior(
-        self, at: Mapping[str, np.ndarray], width: float, labels: str, order: int | None, budget: int = BUDGET
-    ) -> Posterior:
+    def posterior(self, at: Mapping[str, np.ndarray], width: float, labels: str, **options: Any) -> Posterior:
         """The posterior by quadrature, the search started `at` locations with this sigma; `labels` as users say them."""
         start: dict[str, object] = {"weight": np.full(self.count, 1 / self.count), **at}
         if isinstance(self.sigma, Prior):
             start["sigma"] = width if self.shared_sigma else np.full(self.count, width)
-        post = quadrature(
-            self.log_joint,
-            self.parameters,
-            self.data,
-            start=start,
-            batched=True,
-            title=self.title,
-            order=order,
-            budget=budget,
-        )
+        common = {"start": start, "batched": True, "title": self.title}
+        post = quadrature(self.log_joint, self.parameters, self.data, **common, **options)
         return post if labels == "ordered" else mirrored(post)
 
 
@@ -215,7 +206,9 @@ def weight_of(weight: Any, components: int, labels: str) -> Float[np.ndarray, " 
         )
     found = np.ones(components) if weight is None else np.asarray(weight, float)
     if not ((found > 0) & np.isfinite(found)).all():
-        raise ValueError(f"weight must have positive concentrations; weight is {found.tolist()}. Pass ones for a uniform.")
+        raise ValueError(
+            f"weight must have positive concentrations; weight is {found.tolist()}. Pass ones for a uniform."
+        )
     if labels == "mirrored" and len(set(found.tolist())) > 1:
         raise ValueError(
             f"labels='mirrored' needs components that are alike; weight is {found.tolist()}. Pass equal concentrations, or "

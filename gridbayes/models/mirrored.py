@@ -67,7 +67,9 @@ class Mirrored:
 
     def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
         """No joint: that of one labelling says more."""
-        raise ValueError(f"{self.title}: pairs of parameters are those of the components in order. Pass labels='ordered'.")
+        raise ValueError(
+            f"{self.title}: pairs of parameters are those of the components in order. Pass labels='ordered'."
+        )
 
     def contrast(self, first: int, second: int) -> Marginal:
         """No theta."""

@@ -10,6 +10,8 @@ from gridbayes.rows import read_rows
 
 __all__ = ["mixture"]
 
+BUDGET = 200_000  # evaluations by one rule: order 11 of the five parameters of two components
+
 
 def mixture(
     y: object,
@@ -65,4 +67,4 @@ def mixture(
     title = title_of(f"mixture of {count} normals", {"mu": prior, "sigma": scale}, concentration)
     model = Components(title, None, y, "mu", {"mu": prior}, scale, shared_sigma, concentration)
     at = {"mu": np.quantile(y, (np.arange(count) + 0.5) / count)}
-    return model.posterior(at, spread / count, labels, order)
+    return model.posterior(at, spread / count, labels, order=order, budget=BUDGET)

@@ -7,6 +7,7 @@ from gridbayes.models.components import Components, location_prior, require_comp
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Exponential, Prior
 from gridbayes.rows import Rows, read_rows
+from gridbayes.whitening import BUDGET
 
 __all__ = ["mixture_of_regressions"]
 
@@ -24,8 +25,9 @@ def mixture_of_regressions(
     shared_sigma: bool = False,
     by: str = "slope",
     labels: str = "ordered",
+    rule: str = "auto",
     order: int | None = None,
-    budget: int = 100_000,
+    budget: int = BUDGET,
 ) -> Posterior:
     """The posterior of weights and lines in y_i ~ sum_k weight_k N(intercept_k + slope_k x_i, sigma_k).
 
@@ -38,9 +40,8 @@ def mixture_of_regressions(
         `linear_regression`; the summary's title states it.
     by : which of the two increases with the label: "slope" or "intercept", the one that tells components apart.
     weight, sigma, shared_sigma, labels : as in `mixture`.
-    order : of the product rule for two components, the level of the sparse one for more; left out: the highest within the
-        budget, up to two that agree.
-    budget : evaluations of the density by one rule.
+    rule, order, budget : as in `quadrature`. Left out: for two components the product rule of the highest order within the
+        budget, for more a sparse rule, or weighted points where that fails.
 
     Returns
     -------
@@ -70,7 +71,9 @@ def mixture_of_regressions(
     concentration = weight_of(weight, count, labels)
     title = title_of(f"mixture of {count} regressions", {**priors, "sigma": scale}, concentration)
     model = Components(title, column, rows.y, by, priors, scale, shared_sigma, concentration)
-    return model.posterior(_lines(column, rows.y, count, by), spread / count, labels, order, budget)
+    return model.posterior(
+        _lines(column, rows.y, count, by), spread / count, labels, rule=rule, order=order, budget=budget
+    )
 
 
 def _one_input(rows: Rows) -> np.ndarray:
