@@ -8,7 +8,7 @@ REGRESSIONS = {"pi": ("simplex", 2), "w": ("real", 2), "c": ("real", 2), "s": ("
 
 
 def two_regressions(pi, w, c, s, x, y):
-    """pi ~ Dirichlet(1, 1), w, c ~ N(0, 1), s ~ HalfNormal(1), y ~ sum_k pi_k N(w_k x + c_k, s_k), all constants in place."""
+    """pi ~ Dirichlet(1, 1), w, c ~ N(0, 1), s ~ HalfNormal(1), y ~ sum_k pi_k N(w_k x + c_k, s_k)."""
     first, second = (jnp.log(pi[k]) + norm.logpdf(y, w[k] * x + c[k], s[k]) for k in (0, 1))
     log_prior = norm.logpdf(jnp.concatenate([w, c, s])).sum() + 2 * np.log(2)
     return jnp.logaddexp(first, second).sum() + log_prior

@@ -1,4 +1,4 @@
-"""models/mixture.py and models/mixture_of_regressions.py: recovery, evidence of the whole space, mirrored labels, refusals."""
+"""Ready mixtures: recovery, evidence of the whole space, mirrored labels, refusals."""
 
 import warnings
 
