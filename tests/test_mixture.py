@@ -137,21 +137,21 @@ def of_rows(rows, *components, **options):
 
 def test_it_is_the_density_that_a_user_would_write():
     """Beside quadrature of the plain density, its mirror images named exchangeable: another space, another code."""
-    rows = regression_rows(400)
-    post = of_rows(rows, order=3)
-    plain = gb.quadrature(two_regressions, REGRESSIONS, rows, exchangeable=("w", "c", "s", "pi"), order=3)
+    rows = regression_rows(1000)
+    post = of_rows(rows, order=5)
+    plain = gb.quadrature(two_regressions, REGRESSIONS, rows, exchangeable=("w", "c", "s", "pi"), order=5)
     for name, theirs in {"slope": "w", "intercept": "c", "sigma": "s", "weight": "pi"}.items():
-        assert sds_off(post, name, plain.mean(theirs).values) < 5e-3
-    assert post.log_evidence == pytest.approx(plain.log_evidence, abs=5e-3)
+        assert sds_off(post, name, plain.mean(theirs).values) < 1e-3
+    assert post.log_evidence == pytest.approx(plain.log_evidence, abs=1e-3)
 
 
 def test_two_regressions_recover_the_truth():
     """1,000 rows: 30% on (.8, 1, 1), the others on (-.5, -1, 2), in the order of slopes."""
-    post, finer = of_rows(regression_rows(1000), order=5), of_rows(regression_rows(1000), order=5, by="intercept")
+    post, other = (of_rows(regression_rows(1000), order=5, by=by) for by in ("slope", "intercept"))
     for name, truth in {"slope": [-0.5, 0.8], "intercept": [-1, 1], "sigma": [2, 1], "weight": [0.7, 0.3]}.items():
         assert sds_off(post, name, truth) < 3
-        assert sds_off(finer, name, post.mean(name).values) < 1e-3  # components far apart: either order is the same
-    assert finer.log_evidence == pytest.approx(post.log_evidence, abs=1e-3)
+        assert sds_off(other, name, post.mean(name).values) < other.model.resolved.gap  # far apart: either order
+    assert other.log_evidence == pytest.approx(post.log_evidence, abs=other.model.resolved.gap)
 
 
 def test_few_rows_state_a_gap_that_holds():
@@ -166,14 +166,17 @@ def test_few_rows_state_a_gap_that_holds():
 
 def test_three_regressions_are_found_and_a_level_more_moves_little():
     """11 free parameters, sparse rules of level 4 and 3."""
-    post = of_rows(three_regression_rows(1000), 3, rule="sparse", order=4)
-    assert post.model.resolved.gap < 0.02
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", gb.QuadratureWarning)
+        post = of_rows(three_regression_rows(1000), 3, rule="sparse", order=4)
+    for name in post.marginals:
+        assert sds_off(post, name, post.model.coarse.mean(name).values) < 0.02
     for name, truth in {"slope": [-0.5, 0.2, 0.8], "intercept": [-1, 2, 1], "sigma": [2, 0.5, 1]}.items():
         assert sds_off(post, name, truth) < 3.5
 
 
 def test_columns_of_a_table():
-    rows = regression_rows(100)
+    rows = regression_rows(60)
     table = {"height": rows["x"].tolist(), "weight": rows["y"].tolist()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", gb.QuadratureWarning)
@@ -224,7 +227,7 @@ def test_regressions_refuse_what_does_not_fit():
 
 
 def test_components_that_overlap_are_refused_or_told_with_their_figure():
-    y = np.random.default_rng(0).normal(size=40)
+    y = np.random.default_rng(0).normal(size=1000)
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         try:

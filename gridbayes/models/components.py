@@ -128,7 +128,7 @@ def _density(lpdfs: tuple[tuple[str, str], ...]) -> Callable:
         for name, lpdf in lpdfs:
             each = LPDFS[lpdf](p[name], *d["priors"][name])
             log_prior = log_prior + each.reshape(len(each), -1).sum(axis=1)
-        return log_prior + _log_sums(_exponents(p, d), d["rows"], d.get("row_weights"))
+        return log_prior + _log_sums(_exponents(p, d), d["rows"])
 
     return log_joint
 
@@ -148,16 +148,13 @@ def _exponents(p: Mapping[str, jax.Array], d: Mapping[str, Any]) -> Exponents:
     return jnp.stack(terms, axis=-1)
 
 
-def _log_sums(a: Exponents, rows: jax.Array, weights: jax.Array | None) -> jax.Array:
-    """sum_i weight_i log sum_k exp(a_k . r_i), (point,): the largest exponent, and a factor between 1 and K.
+def _log_sums(a: Exponents, rows: Float[jax.Array, "term row"]) -> Float[jax.Array, " point"]:
+    """sum_i log sum_k exp(a_k . r_i): the largest exponent, and a factor between 1 and K.
 
-    Without weights eight factors share a log, of rows in eight blocks, short enough for a processor's cache. The blocks
-    are filled up with rows of zeros, whose factor is K.
+    Eight factors share a log, of rows in eight blocks, short enough for a processor's cache. The blocks are filled up with
+    rows of zeros, whose factor is K.
     """
     last, differences = a[:, -1], a[:, :-1] - a[:, -1:]
-    if weights is not None:
-        top, factor = _top_and_factor(differences, rows)
-        return last @ (rows @ weights) + (top + jnp.log(factor)) @ weights
     missing = -rows.shape[1] % EIGHT
     blocks = jnp.pad(rows, ((0, 0), (0, missing))).reshape(len(rows), EIGHT, -1)
     top, product = _top_and_factor(differences, blocks[:, 0])
