@@ -56,7 +56,7 @@ def mixture(
     >>> rng = np.random.default_rng(0)
     >>> post = mixture(np.append(rng.normal(0, 1, 70), rng.normal(6, 1, 30)), sigma=1, mu=Normal(0, 10))
     >>> post.mean("mu").round(2).values.tolist(), round(post.mean("weight", 0), 3)
-    ([0.09, 6.06], 0.696)
+    ([0.08, 6.08], 0.696)
     """
     y = read_rows(y, y, data).y
     count = require_components(components, y, labels)

@@ -55,7 +55,7 @@ def mixture_of_regressions(
 
     >>> x = np.linspace(1, 10, 80)
     >>> y = np.where(np.arange(80) % 4 == 0, 2 * x, 20 - x) + 0.5 * np.sin(np.arange(80.0) ** 2)
-    >>> mixture_of_regressions(x, y, order=3).mean("slope").round(1).values.tolist()
+    >>> mixture_of_regressions(x, y, sigma=0.5, order=5).mean("slope").round(1).values.tolist()
     [-1.0, 2.0]
     """
     rows = read_rows(x, y, data)
