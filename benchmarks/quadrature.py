@@ -1,9 +1,9 @@
-"""A user's log density by quadrature: seconds of a call once it is compiled, and errors against a finer rule.
+"""Mixtures by quadrature: seconds of a call once it is compiled, and errors against a finer rule.
 
     python -m benchmarks.quadrature
 
 - mixture of two regressions, 7 parameters, 1,000 rows and 60 rows, product rules of order 3, 5 and 7;
-- mixture of two normals, 5 parameters, 1,000 values, order 11;
+- mixture of two normals, 5 parameters, 1,000 values, by order and as it is chosen;
 - mixture of three regressions, 11 free parameters, 1,000 rows: sparse, and weighted points, doubled.
 
 Seconds are medians of calls once all is compiled, validation and search for the mode included. `off by` is the largest
@@ -24,37 +24,38 @@ import mixtures
 
 import gridbayes as gb
 
-EXCHANGEABLE = ("w", "c", "s", "pi")
+PRIORS = {"slope": gb.Normal(0, 1), "intercept": gb.Normal(0, 1), "sigma": gb.HalfNormal(1)}
 CALLS = 5
 
 
+def regressions(rows: dict, *components: int, **options: int) -> Callable[[], gb.Posterior]:
+    """A mixture of regressions, of two components by a product rule, of three by a sparse one or by points."""
+    return lambda: gb.mixture_of_regressions(rows["x"], rows["y"], *components, **PRIORS, **options)
+
+
 def two(count: int, order: int) -> Callable[[], gb.Posterior]:
-    """The mixture of two regressions by a product rule."""
-    rows = mixtures.regression_rows(count)
-    return lambda: gb.quadrature(
-        mixtures.two_regressions, mixtures.REGRESSIONS, rows, batched=True, exchangeable=EXCHANGEABLE, order=order
-    )
+    """The mixture of two regressions."""
+    return regressions(mixtures.regression_rows(count), order=order)
 
 
-def normals(order: int) -> Callable[[], gb.Posterior]:
+def normals(order: int | None) -> Callable[[], gb.Posterior]:
     """The mixture of two normals."""
-    rows = mixtures.two_normal_rows()
-    return lambda: gb.quadrature(mixtures.two_normals, mixtures.TWO_NORMALS, rows, batched=True, order=order)
+    y = mixtures.two_normal_rows()
+    return lambda: gb.mixture(y, mu=gb.Normal(0, 2), sigma=gb.HalfNormal(2), weight=gb.Beta(5, 5), order=order)
 
 
 def three(**options: object) -> Callable[[], gb.Posterior]:
     """The mixture of three regressions."""
-    rows = mixtures.three_regression_rows(1000)
-    parameters = {name: (kind, 3) for name, (kind, _) in mixtures.REGRESSIONS.items()}
-    return lambda: gb.quadrature(
-        mixtures.many_regressions, parameters, rows, batched=True, exchangeable=EXCHANGEABLE, **options
-    )
+    return regressions(mixtures.three_regression_rows(1000), 3, **options)
 
 
 PROBLEMS = {
     "two regressions, 1,000 rows": {f"order {order}": two(1000, order) for order in (3, 5, 7)},
     "two regressions, 60 rows": {f"order {order}": two(60, order) for order in (3, 5, 7)},
-    "two normals, 1,000 values": {f"order {order}": normals(order) for order in (7, 9, 11, 13)},
+    "two normals, 1,000 values": {
+        "as it is chosen": normals(None),
+        **{f"order {order}": normals(order) for order in (7, 9, 11, 13)},
+    },
     "three regressions, 1,000 rows": {
         "level 3": three(rule="sparse", order=3),
         "level 4": three(rule="sparse", order=4),

@@ -10,6 +10,8 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     from gridbayes.models.complete_pooling import complete_pooling
     from gridbayes.models.linear_regression import linear_regression
     from gridbayes.models.logistic_regression import logistic_regression
+    from gridbayes.models.mixture import mixture
+    from gridbayes.models.mixture_of_regressions import mixture_of_regressions
     from gridbayes.models.no_pooling import no_pooling
     from gridbayes.models.normal import normal
     from gridbayes.models.partial_pooling import partial_pooling
@@ -81,6 +83,8 @@ __all__ = [
     "linspace",
     "logistic_regression",
     "memo",
+    "mixture",
+    "mixture_of_regressions",
     "no_pooling",
     "normal",
     "observe",

@@ -6,6 +6,7 @@ Each parameter is mapped to the real line (supports.py), the mode is found (mode
 density's own mean and covariance (whitening.py), and read back parameter by parameter (curves.py).
 """
 
+import os
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -93,7 +94,8 @@ class Whitened:
         return panels(cloud, component, rule, believed if rule.order < cloud.rule.order else 0, (FINE, COARSE)[which])
 
     @cached_property
-    def _coarse(self) -> Posterior:
+    def coarse(self) -> Posterior:
+        """The posterior of the coarse cloud."""
         return self.posterior(fine=False)
 
     def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
@@ -114,7 +116,11 @@ class Whitened:
         raise ValueError(f"{self.title} has no contrast; take differences from post.model.weighted().")
 
     def accuracy(self, posterior: Posterior) -> Accuracy:
-        """The distance of the fine cloud to the coarse one.
+        """The distance of the fine cloud to the coarse one."""
+        return self.distance(posterior, self.coarse)
+
+    def distance(self, posterior: Posterior, other: Posterior) -> Accuracy:
+        """The distance of what was made of the fine cloud to the same of the coarse one.
 
         One that is small by chance proves nothing: no error is stated smaller than a part of the largest of its kind.
         """
@@ -122,7 +128,7 @@ class Whitened:
         source = f"{fine.rule.name} against {coarse.rule.name}"
         if self.resolved.points:
             source += f", effective {fine.effective:,.0f}"
-        pairs = zip(posterior.rows, self._coarse.rows, strict=True)
+        pairs = zip(posterior.rows, other.rows, strict=True)
         comparisons = [Comparison(label, one, other, source) for (label, one), (_, other) in pairs]
         distance = abs(fine.log_evidence - coarse.log_evidence)
         stated = Accuracy.of(
@@ -235,8 +241,7 @@ def _warn_of(others: list[Peak], first: Peak, space: Space) -> None:
         _warn(
             f"{len(others)} more mode(s) hold {share:.1%} of the mass by Laplace's approximation, the next at {where}; they "
             "are left out. Name mirrored components in exchangeable=, order them, or integrate each mode by itself with "
-            "start= and a narrower support.",
-            depth=5,
+            "start= and a narrower support."
         )
 
 
@@ -261,9 +266,9 @@ def _judge(resolved: Resolved, exchange: Exchange) -> None:
         )
 
 
-def _warn(text: str, depth: int = 4) -> None:
-    """Warn at the line that called `quadrature`, so many calls up."""
-    warnings.warn(text, QuadratureWarning, stacklevel=depth)
+def _warn(text: str) -> None:
+    """Warn at the line that called gridbayes."""
+    warnings.warn(text, QuadratureWarning, skip_file_prefixes=(os.path.dirname(__file__),))
 
 
 def _addressed(

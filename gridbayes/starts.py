@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from gridbayes.supports import Interval, Space
+from gridbayes.supports import Interval, Ordered, Space
 from gridbayes.target import Target
 
 __all__ = ["starts"]
@@ -26,7 +26,7 @@ def starts(target: Target, parameters: Mapping[str, Any], start: object) -> np.n
     """
     centre, spread = _centre(target.space, parameters)
     if start is not None:
-        centre = _given(target.space, start, centre)
+        centre, spread = _given(target.space, start, centre, spread)
     u = centre + spread * WIDE * _scatter(target.space.dimension)
     log_p = target.log_density(u)
     parts = [np.array([0]), *np.array_split(np.arange(1, len(u)), CLIMBS - 1)]
@@ -68,11 +68,11 @@ def _centre(space: Space, parameters: Mapping[str, Any]) -> tuple[np.ndarray, np
     return centre, spread
 
 
-def _given(space: Space, start: object, centre: np.ndarray) -> np.ndarray:
-    """The centre with what the user gave in its place."""
+def _given(space: Space, start: object, centre: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and half width with what the user gave in its place: ordered components are as far apart as it says."""
     if not isinstance(start, Mapping) or not set(start) <= set(space.names):
         raise ValueError(f"start must map names among {', '.join(space.names)} to values; it is {start!r}.")
-    centre = centre.copy()
+    centre, spread = centre.copy(), spread.copy()
     for name, value in start.items():
         support, x = space.support(name), np.asarray(value, float)
         shape = () if support.size is None else (support.size,)
@@ -81,4 +81,6 @@ def _given(space: Space, start: object, centre: np.ndarray) -> np.ndarray:
         if not (np.isfinite(x).all() and support.holds(x)):
             raise ValueError(f"start[{name!r}] must lie inside its support, {support.words}; it is {value}.")
         centre[space.slices[name]] = support.line(x)
-    return centre
+        if isinstance(support, Ordered):
+            spread[space.slices[name].start + support.first] = np.diff(x).mean()
+    return centre, spread

@@ -133,10 +133,10 @@ class Ordered(Support):
         return "in increasing order"
 
     def own(self, u: Values) -> Values:
-        xp, steps, f = _numpy(u), _numpy(u).exp(u), self.first
-        start = u[..., f : f + 1]
-        above = start + xp.cumsum(steps[..., f + 1 :], axis=-1)
-        below = start - xp.cumsum(steps[..., :f][..., ::-1], axis=-1)[..., ::-1]
+        xp, f = _numpy(u), self.first
+        start = u[..., f : f + 1]  # itself under no exponential, which might overflow
+        above = start + xp.cumsum(xp.exp(u[..., f + 1 :]), axis=-1)
+        below = start - xp.cumsum(xp.exp(u[..., :f])[..., ::-1], axis=-1)[..., ::-1]
         return xp.concatenate([below, start, above], axis=-1)
 
     def log_jacobian(self, u: Values) -> Values:

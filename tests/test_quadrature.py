@@ -5,7 +5,7 @@ import warnings
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from mixtures import REGRESSIONS, TWO_NORMALS, regression_rows, two_normal_rows, two_normals, two_regressions
+from mixtures import REGRESSIONS, regression_rows, two_regressions
 from scipy import stats
 
 import gridbayes as gb
@@ -133,7 +133,7 @@ EXCHANGEABLE = ("w", "c", "s", "pi")
 
 def regressions(count, **options):
     rows = regression_rows(count)
-    return gb.quadrature(two_regressions, REGRESSIONS, rows, batched=True, exchangeable=EXCHANGEABLE, **options)
+    return gb.quadrature(two_regressions, REGRESSIONS, rows, exchangeable=EXCHANGEABLE, **options)
 
 
 @pytest.mark.parametrize("count", [1000, 60])
@@ -170,7 +170,7 @@ def test_mirrored_labels_count_as_many_times_in_the_evidence():
         warnings.simplefilter("ignore", gb.QuadratureWarning)
         one = regressions(200, order=3)
         ordered = gb.quadrature(
-            two_regressions, {**REGRESSIONS, "w": ("ordered", 2)}, rows, batched=True, order=3
+            two_regressions, {**REGRESSIONS, "w": ("ordered", 2)}, rows, order=3
         )  # half the space: half the evidence
     assert one.log_evidence - np.log(2) == pytest.approx(ordered.log_evidence, abs=0.05)
     assert float(one.mean("w", group=0)) < float(one.mean("w", group=1))
@@ -179,7 +179,7 @@ def test_mirrored_labels_count_as_many_times_in_the_evidence():
 def test_mirror_modes_that_nobody_declared_are_told():
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
-        gb.quadrature(two_regressions, REGRESSIONS, regression_rows(200), batched=True, order=3)
+        gb.quadrature(two_regressions, REGRESSIONS, regression_rows(200), order=3)
     text = str(found[0].message)
     assert "1 more mode(s) hold 50.0% of the mass" in text and "exchangeable=" in text
 
@@ -194,17 +194,6 @@ def test_what_is_not_exchangeable_is_refused():
         gb.quadrature(lambda m, k: 0.0, {"m": ("real", 2), "k": "real"}, exchangeable=("m", "k"))
     with pytest.raises(ValueError, match="'q', which is no parameter"):
         gb.quadrature(lopsided, {"m": ("real", 2)}, exchangeable="q")
-
-
-def test_two_normals():
-    """Order 7 beside order 11: the stated gap is above the true one, and what the rows were drawn from is found."""
-    post, finer = (
-        gb.quadrature(two_normals, TWO_NORMALS, two_normal_rows(), batched=True, order=order) for order in (7, 11)
-    )
-    assert np.abs((post.mean("mu") - finer.mean("mu")) / finer.sd("mu")).max() < post.model.resolved.gap < 1e-4
-    assert np.abs((finer.mean("mu") - [-2.7, 2.9]) / finer.sd("mu")).max() < 4
-    joint = post.joint("mu", "weight", group=0)
-    np.testing.assert_allclose(joint.sum("weight"), post.marginal("mu", group=0), atol=1e-4)
 
 
 # --- points -------------------------------------------------------------------------------------------------------

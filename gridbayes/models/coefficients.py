@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from gridbayes._types import Label
+from gridbayes._types import Label, PerRow
 from gridbayes.priors import Exponential, Flat, Normal, Prior, as_prior, as_scale_prior
 from gridbayes.rows import Inputs, Rows
 
-__all__ = ["Term", "is_linear", "scale_of", "sigma_of", "terms_of"]
+__all__ = ["Term", "is_linear", "rounded", "scale_of", "sigma_of", "terms_of"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ def terms_of(rows: Rows, intercept: object, slope: object, location: float, widt
     inputs = rows.inputs
     spread = np.where(inputs.x.std(axis=0) > 0, inputs.x.std(axis=0), np.maximum(np.abs(inputs.x).max(axis=0), 1e-300))
     reach = width * np.sqrt(1 + np.sum((inputs.x.mean(axis=0) / spread) ** 2))  # the line is known where the rows are
-    default = [Normal(0.0, _rounded(2.5 * width / each)) for each in spread]
-    first = Normal(_rounded(location), _rounded(2.5 * reach)) if intercept is None else as_prior(intercept, "intercept")
+    default = [Normal(0.0, rounded(2.5 * width / each)) for each in spread]
+    first = Normal(rounded(location), rounded(2.5 * reach)) if intercept is None else as_prior(intercept, "intercept")
     labels = inputs.labels or (None,)
     slopes = [Term("slope", label, prior) for label, prior in zip(labels, _slopes(slope, inputs, default), strict=True)]
     return (Term("intercept", None, first), *slopes)
@@ -56,15 +56,15 @@ def is_linear(prior: Prior) -> bool:
     return isinstance(prior, Normal) or prior == Flat()
 
 
-def scale_of(rows: Rows) -> tuple[float, float]:
-    """Where y lies and how wide: what default priors are made of."""
-    spread = float(rows.y.std())
-    return float(rows.y.mean()), spread or abs(float(rows.y[0])) or 1.0
+def scale_of(y: PerRow) -> tuple[float, float]:
+    """Where y, (row,), lies and how wide: what default priors are made of."""
+    spread = float(y.std())
+    return float(y.mean()), spread or abs(float(y[0])) or 1.0
 
 
 def sigma_of(sigma: Any, rows: Rows) -> Prior | float:
     if sigma is None:
-        return 1.0 if rows.known is not None else Exponential(_rounded(1 / scale_of(rows)[1]))
+        return 1.0 if rows.known is not None else Exponential(rounded(1 / scale_of(rows.y)[1]))
     if hasattr(sigma, "logpdf"):
         return as_scale_prior(sigma, "sigma")
     if (
@@ -78,6 +78,6 @@ def sigma_of(sigma: Any, rows: Rows) -> Prior | float:
     return float(sigma)
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
     """`value` to two significant digits: a default prior that a reader can write down."""
     return float(f"{value:.2g}")

@@ -60,7 +60,7 @@ def linear_regression(
     if rows.known is not None and not (rows.known > 0).all():
         row = int(np.argmin(rows.known > 0))
         raise ValueError(f"errors must be positive; errors[{row}] is {rows.known[row]:g}. Pass standard errors.")
-    terms = terms_of(rows, intercept, slope, *scale_of(rows))
+    terms = terms_of(rows, intercept, slope, *scale_of(rows.y))
     design = np.column_stack([np.ones(len(rows.y)), rows.inputs.x])
     e = np.ones(len(rows.y)) if rows.known is None else rows.known
     learned = sigma_of(sigma, rows)

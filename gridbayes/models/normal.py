@@ -43,7 +43,7 @@ def normal(
     (1.993355, 0.57639)
     """
     rows = read_rows(y, y, data, errors)
-    centre, spread = scale_of(rows)
+    centre, spread = scale_of(rows.y)
     prior = Normal(*(float(f"{x:.2g}") for x in (centre, 2.5 * spread))) if mu is None else as_prior(mu, "mu")
     if not is_linear(prior):
         raise ValueError(
