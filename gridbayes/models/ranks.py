@@ -19,8 +19,8 @@ from gridbayes.posterior import PosteriorError
 
 __all__ = ["normal_ranks", "table_ranks"]
 
-BUDGET = 1e10  # operations: about a minute
-STEP = 0.8  # of the narrowest sd over sqrt(groups): the trapezoid rule over a product of normal functions is then right to rounding
+BUDGET = 1e10  # operations: minutes
+STEP = 0.8  # of the narrowest sd over sqrt(groups): a trapezoid rule is then right to rounding
 REACH = 8.5  # sds of a normal that hold all but 2e-17 of it
 CHUNK = 2**14  # values of x at once
 
