@@ -251,7 +251,9 @@ class Accuracy:
             for ((label, reported), (_, other)), of_other in zip(pairs, own.comparisons, strict=True)
         ]
         distance = abs(posterior.log_evidence - reference.log_evidence) + own.errors[-1].size
-        return cls.of(comparisons, Error("log_evidence", "value", distance, sources["log_evidence"]), remedy)
+        known = not math.isnan(distance)
+        log_evidence = Error("log_evidence", "value", distance, sources["log_evidence"]) if known else None
+        return cls.of(comparisons, log_evidence, remedy)
 
     @classmethod
     def refined(
@@ -259,19 +261,20 @@ class Accuracy:
         posterior: "Posterior",
         coarse: "Posterior",
         supports: Mapping[str, Support],
-        follow: Mapping[str, str] | None = None,
+        follow: "Mapping[str, str | Tail] | None" = None,
     ) -> "Accuracy":
         """Of a posterior on automatic grids: its distance to a coarser one, and the tails beyond both.
 
         Parameters
         ----------
         supports : by parameter, of those that do not live on the whole line.
-        follow : label of a location to that of the scale which is the size of its distance from its centre: what is cut off
-            the one is missing in the other.
+        follow : label of a location to that of the scale which is the size of its distance from its centre, or to the
+            scale's tail where it is not a parameter here: what is cut off the one is missing in the other.
         """
         source = "refinement of nodes"
         tails = {label: Tail.of(marginal, supports.get(_name(label), REAL_LINE)) for label, marginal in posterior.rows}
-        tails |= {label: tails[label].with_scale(tails[scale]) for label, scale in (follow or {}).items()}
+        lost = {label: tails[of] if isinstance(of, str) else of for label, of in (follow or {}).items()}
+        tails |= {label: tails[label].with_scale(tail) for label, tail in lost.items()}
         comparisons = [
             Comparison(label, reported, other, source, tails[label])
             for (label, reported), (_, other) in zip(posterior.rows, coarse.rows, strict=True)

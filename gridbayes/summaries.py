@@ -14,7 +14,7 @@ from jaxtyping import Float
 from gridbayes._types import Floats, Values
 from gridbayes.grids import Grid, legendre_rule, legendre_transform
 
-__all__ = ["Marginal", "checked_probability"]
+__all__ = ["Marginal", "checked_number", "checked_probability"]
 
 type Reals = np.ndarray | np.floating  # NumPy makes numbers of arrays without axes
 type Cells = np.ndarray | np.integer  # the index of the cell that an argument lies in
@@ -189,8 +189,8 @@ class Marginal:
         """p(above < x < below | t); either bound may be left out."""
         if above is None and below is None:
             raise TypeError("probability needs a bound: pass above=, below= or both.")
-        low = -np.inf if above is None else _number(above, "above")
-        high = np.inf if below is None else _number(below, "below")
+        low = -np.inf if above is None else checked_number(above, "above")
+        high = np.inf if below is None else checked_number(below, "below")
         if low >= high:
             raise ValueError(f"above must be less than below; above is {low:g} and below is {high:g}.")
         if self.grid.rule == "points":
@@ -302,7 +302,8 @@ def checked_probability(q: object, name: str) -> Float[np.ndarray, "*shape"]:
     return array
 
 
-def _number(value: object, name: str) -> float:
+def checked_number(value: object, name: str) -> float:
+    """`value` as a float, or an error that names it."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or np.isnan(value):
         raise TypeError(f"{name} must be a number; {name} is {value!r}.")
     return float(value)

@@ -5,10 +5,11 @@ hyperpriors (an update) is one compiled call of the model's memo program with tw
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -29,14 +30,21 @@ from gridbayes.engine import Arguments, arguments_of, log_prior, shared_masses
 from gridbayes.grids import Grid
 from gridbayes.likelihoods import known_sigma, learned_sigma
 from gridbayes.models.pooling import Pooling
+from gridbayes.models.prediction import Prediction, mixed_rows, new_rows
+from gridbayes.models.ranks import table_ranks
+from gridbayes.models.shrinkage import shrinkage
 from gridbayes.posterior import Address, Posterior, checked_masses
 from gridbayes.program import Program, Slot
 from gridbayes.summaries import Marginal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["enumerated"]
 
 KEPT = 8  # data sets whose tables are kept, and grids whose populations are
 LARGE = 700.0  # exp of more overflows
+LIGHT = 1e-10  # of the heaviest cell: a lighter one moves no rank's probability by more than 1e-8
 LOST = 1e-9  # of the mass of a p(theta_d | t), in a product
 
 
@@ -202,6 +210,58 @@ class _Enumeration:
             weight = jnp.exp(self._log_rest(first) - (self.tables.log_m[second] - self._top(second))[..., None])
             pair = np.asarray(jnp.einsum("shi,shj->ij", one * weight, two))
         return _difference(self.grids["theta"], pair / pair.sum())
+
+    def predict(self, group: Hashable = None, *, new_group: bool = False, sigma: object = None) -> Posterior:
+        """A new observation in every group, in one, or in a new one (prediction.py): normal about the nodes of theta."""
+        rows = new_rows(self.model, group, new_group, sigma)
+        pairs = [self._with_shared_sigma(d) for d in rows.groups]
+        expected = [checked_masses(pair.sum(axis=0) / pair.sum(), "expected") for pair in pairs]
+        marginals = {"expected": tuple(Marginal(self.grids["theta"], masses) for masses in expected)}
+        if "y" in rows.names:
+            marginals["y"] = mixed_rows(rows, pairs, self.grids["theta"], self.grids.get("sigma"))
+
+        def continuous() -> Posterior:
+            return self.continuum(self.model).predict(group, new_group=new_group, sigma=sigma)
+
+        return Prediction.priced(rows, continuous).posterior(marginals, self.model.program)
+
+    def _with_shared_sigma(self, d: int | None) -> Float[np.ndarray, "sigma theta"]:
+        """p(shared sigma, theta_d | t), of a new group for None; one row where sigma is known."""
+        masses = self._cell_masses()
+        if self.model.kind == "complete":  # a cell is a value of theta
+            return masses
+        k = np.asarray(self.tables.population.k)
+        if d is None:
+            return masses @ k
+        with jax.enable_x64(True):
+            rest, own = np.asarray(self._log_rest(d))[..., 0], np.asarray(self._log_own(d))
+        return np.exp(rest) @ k * np.exp(own)
+
+    def _cell_masses(self) -> Float[np.ndarray, "s h"]:
+        """p(shared parameters | t)."""
+        with jax.enable_x64(True):
+            return np.asarray(_cells(jnp.asarray(self.result.get("hyper", 1.0)), self.model.shared_sigma))
+
+    def shrinkage(self, posterior: Posterior, prob: float) -> "pd.DataFrame":
+        """How far each estimate is drawn to the others (shrinkage.py)."""
+        return shrinkage(self.model, posterior, prob)
+
+    def rank(self) -> Float[np.ndarray, "group rank"]:
+        """P(rank of d = r | t): given the shared parameters the thetas are independent, on the nodes (ranks.py)."""
+        if self.model.kind == "complete":
+            raise ValueError(
+                "rank needs a theta for every group; complete pooling has one for all. Use partial_pooling."
+            )
+        weight, k = self._cell_masses(), np.asarray(self.tables.population.k)
+        s, h = np.nonzero(weight > LIGHT * weight.max())
+        log_m, log_own = np.asarray(self.tables.log_m), np.asarray(self.tables.log_likelihood)
+
+        def masses(cells: np.ndarray) -> Float[np.ndarray, "group cell theta"]:
+            i, j = s[cells], h[cells]
+            return k[j] * np.exp(log_own[:, i] - log_m[:, i, j][..., None])
+
+        weight = weight[s, h] / weight[s, h].sum()
+        return table_ranks(weight, masses, len(self.grids["theta"]), len(self.model.observations))
 
     def _top(self, d: int) -> Array:
         return self.tables.log_likelihood[d].max()

@@ -4,32 +4,44 @@ The scales (tau, and a shared sigma) are enumerated on panels that resolve their
 summed in closed form (conditional.py).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
-from gridbayes.accuracy import Accuracy
-from gridbayes.conditional import Affine, Conditional, gauss_rule
+from gridbayes.accuracy import Accuracy, Tail
+from gridbayes.conditional import Affine, Conditional, gauss_rule, mixtures
 from gridbayes.engine import marginal_of, run_groups, run_hyper
 from gridbayes.grids import COARSE, Grid, fewest, in_panels
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
+from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
+from gridbayes.models.ranks import normal_ranks
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
-from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
+from gridbayes.models.shrinkage import shrinkage
+from gridbayes.models.tails import tail_power
+from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses, unanswered
 from gridbayes.priors import Prior
 from gridbayes.summaries import Marginal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["GivenScales"]
 
 TOGETHER = 2**20  # components of the mixtures, all groups taken together, that are mixed at once
 MANY = 2**17  # components from which on it is worth while to look for fewer
+HERMITE = 16  # values of mu given the scales: ranks are smooth in it
+LIGHT = 1e-10  # of the heaviest cell: a lighter one moves no rank's probability by more than 1e-8
 FEW = 16  # nodes of a scale that take the place of all
+
+type Density = tuple[Grid, np.ndarray]  # a grid and the log density at its nodes
 
 
 def _fitted(
@@ -233,15 +245,12 @@ class GivenScales:
 
     def _mixed(self, x: Affine) -> tuple[Marginal, ...]:
         """Marginals of numbers that are affine in mu, by the program's memo for groups."""
-        densities = self.conditional.marginals(
-            self.log_w,
-            x,
-            self.kept,
-            self.tol,
-            self.order,
-            (self.grids["mu"], self.hyper[0].reshape(-1, len(self.log_w))),
-        )
-        return run_groups(self.model.continuous_program, "effect", "theta", densities)
+        return run_groups(self.model.continuous_program, "effect", "theta", self._densities(x))
+
+    def _densities(self, x: Affine) -> list[Density]:
+        """The log densities of numbers that are affine in mu, mixed over the cells that weigh anything."""
+        location, cells = next(iter(self.grids.values())), self.hyper[0].reshape(-1, len(self.log_w))
+        return self.conditional.marginals(self.log_w, x, self.kept, self.tol, self.order, (location, cells))
 
     def _no(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
         """No pooling: a shared sigma by the program, then each theta by its own rows and its prior."""
@@ -302,9 +311,115 @@ class GivenScales:
             return self._discretised.contrast(first, second)
         return self._mixed(self.conditional.difference(first, second, self.kept))[0]
 
+    def combination(self, weights: Float[np.ndarray, " group"]) -> Marginal:
+        """sum of weights[d] theta_d: normal given mu and the scales, mixed over them."""
+        if self.model.kind == "no":
+            mass, mean, sd = self._unpooled_normals("combination")
+            x = (mean @ weights)[None], np.hypot.reduce(sd * weights, axis=1)[None]
+            densities = mixtures(np.log(mass), *x, self.tol, self.order)
+            return run_groups(self.model.continuous_program, "effect", "theta", densities)[0]
+        used = np.flatnonzero(weights)
+        each, weights = self.conditional.theta(used.tolist(), self.kept), weights[used]
+        return self._mixed(Affine((weights @ each.a)[None], (weights @ each.b)[None], (weights**2 @ each.v)[None]))[0]
+
+    def _unpooled_normals(self, question: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Without pooling: the weight of each sigma, and mean and sd of each theta given it, (cell, group)."""
+        groups = self._by_group(self.cells)
+        if not groups[0].is_normal:
+            raise unanswered(f"{self.title} with a prior of theta that is not normal", question)
+        mass = np.exp(self.log_joint - logsumexp(self.log_joint))
+        kept = mass > 1e-16
+        mean, sd = (np.stack([group.location[i] for group in groups], axis=1)[kept] for i in (0, 1))
+        return mass[kept], mean, sd
+
+    def shrinkage(self, posterior: Posterior, prob: float) -> "pd.DataFrame":
+        """How far each estimate is drawn to the others (shrinkage.py)."""
+        return shrinkage(self.model, posterior, prob)
+
+    def rank(self) -> Float[np.ndarray, "group rank"]:
+        """P(rank of d = r | t): given mu and the scales the thetas are independent normals (ranks.py)."""
+        if self.model.kind == "complete":
+            raise ValueError(
+                "rank needs a theta for every group; complete pooling has one for all. Use partial_pooling."
+            )
+        cells = self._unpooled_normals("rank") if self.model.kind == "no" else self._standardised()
+        return normal_ranks(*cells)
+
+    def _standardised(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The weight of each (mu, scales), and mean and sd of each (theta - mu) / tau given it, (cell, group).
+
+        w tau B (c - mu) and sqrt(B): in this unit, of which ranks know nothing, nothing is lost as tau goes to 0.
+        """
+        mass, mu, k = self._location_cells()
+        tau, w = self.conditional.tau[k], self.conditional.factors.w.T
+        w = w[k] if len(w) > 1 else w
+        b = 1 / (1 + w * tau[:, None] ** 2)
+        return mass / mass.sum(), w * tau[:, None] * b * (self.conditional.factors.c - mu[:, None]), np.sqrt(b)
+
+    def _location_cells(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights, values of mu and indices of cells: by Gauss-Hermite where mu given the scales is normal."""
+        if not self.conditional.is_normal:
+            mass = self.hyper[0].reshape(-1, len(self.log_w))
+            j, k = np.nonzero(mass > LIGHT * mass.max())
+            return mass[j, k], next(iter(self.grids.values())).nodes[j], k
+        k = np.flatnonzero(self.log_w > self.log_w.max() + np.log(LIGHT))
+        z, share = np.polynomial.hermite_e.hermegauss(HERMITE)
+        m, s = (part[k][:, None] for part in self.conditional.location)
+        mass = np.exp(self.log_w[k])[:, None] * share
+        return mass.ravel(), (m + s * z).ravel(), np.repeat(k, HERMITE)
+
     @cached_property
     def _discretised(self) -> FittedModel:
         return discretised(self.model, GivenScales(self.model, *ROUGH).posterior())
+
+    def predict(self, group: Hashable = None, *, new_group: bool = False, sigma: object = None) -> Posterior:
+        """A new observation in every group, in one, or in a new one (prediction.py): normal given mu and the scales."""
+        rows = new_rows(self.model, group, new_group, sigma)
+        find = self._unpooled_rows if self.model.kind == "no" else self._pooled_rows
+        marginals = {name: with_powers(rows, name, find(rows, name)) for name in rows.names}
+        coarse = GivenScales(self.model, *COARSE)
+        prediction = Prediction.refined(
+            rows, self._tail_of_tau, lambda: coarse.predict(group, new_group=new_group, sigma=sigma)
+        )
+        return prediction.posterior(marginals, self.model.continuous_program)
+
+    def _pooled_rows(self, rows: NewRows, name: str) -> list[Density]:
+        """theta_d, or mu plus tau's noise in a new group; y adds sigma's."""
+        tau = self.conditional.tau[self.kept]
+        new = Affine(np.zeros((1, len(tau))), np.ones((1, len(tau))), tau[None] ** 2)
+        parts = [
+            new if d is None or self.model.kind == "complete" else self.conditional.theta([d], self.kept)
+            for d in rows.groups
+        ]
+        a, b, v = (np.concatenate([getattr(part, field) for part in parts]) for field in ("a", "b", "v"))
+        return self._densities(Affine(a, b, v + self._noise(rows, self.kept) if name == "y" else v))
+
+    def _unpooled_rows(self, rows: NewRows, name: str) -> list[Density]:
+        """theta_d by its own rows; y adds sigma's noise."""
+        log_w, groups, found = self.log_joint - logsumexp(self.log_joint), self._by_group(self.cells), []
+        for i, d in enumerate(rows.groups):
+            cells = groups[d].cells_of(log_w)
+            if name == "expected":
+                found.append(groups[d].own_marginal(log_w, self.tol, self.order))
+            else:
+                noise = self._noise(rows, cells)[[min(i, len(rows.sigma) - 1) if rows.sigma is not None else 0]]
+                x = Affine(np.zeros_like(noise), np.ones_like(noise), noise)
+                found += groups[d].marginals(log_w, x, cells, self.tol, self.order)
+        return found
+
+    def _noise(self, rows: NewRows, cells: np.ndarray) -> Float[np.ndarray, "#row cell"]:
+        """The variance of a row given its theta."""
+        sigma = self.cells["sigma"][cells][None] if rows.sigma is None else rows.sigma[:, None]
+        return np.broadcast_to(sigma**2, (len(sigma), len(cells)))
+
+    @property
+    def _tail_of_tau(self) -> Tail | None:
+        """What is beyond the panels of tau."""
+        if self.model.kind != "partial":
+            return None
+        powers = tail_power(self.model, "tau", 0, -1), tail_power(self.model, "tau", 0, 1)
+        tau = marginal_of(self.hyper[0], list(self.grids).index("tau"), self.grids["tau"])
+        return Tail.of(replace(tau, tails=powers), self.model.priors["tau"].support)
 
     def accuracy(self, posterior: Posterior) -> Accuracy:
         """The distance to a coarser rule: an upper bound, since the finer one is closer to the continuum than to it."""

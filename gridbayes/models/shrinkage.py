@@ -1,0 +1,71 @@
+"""How far each group's estimate is drawn from its own mean towards the others.
+
+With se_d the standard error of the mean m_d of group d (1 / sqrt(w_d), likelihoods.py),
+
+    theta_d | mu, tau, t ~ N(s_d m_d + (1 - s_d) mu, ...),     s_d = tau**2 / (tau**2 + se_d**2),
+
+and the weight of the group's own data is E[s_d | t]. Where sigma is learned, se_d = sigma / sqrt(n_d) and the mean is taken
+over it too. Without pooling theta has a prior of its own, and the weight is
+dE[theta_d | t] / dm_d = Var[theta_d | t] / se_d**2.
+
+Source: Gelman et al., Bayesian Data Analysis, 3rd ed., equation 5.17.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
+from gridbayes.models.pooling import Pooling
+from gridbayes.posterior import Posterior, unanswered
+
+if TYPE_CHECKING:
+    from gridbayes.table import Summary
+
+__all__ = ["shrinkage"]
+
+
+def shrinkage(model: Pooling, posterior: Posterior, prob: float) -> "Summary":
+    """The table, a row a group; a group without rows has no raw mean and weight 0."""
+    if model.likelihood is not None or model.own_sigma:
+        raise unanswered(model.title, "shrinkage")
+    if model.kind == "complete":
+        raise ValueError(
+            "shrinkage needs a theta for every group; complete pooling has one for all. Use partial_pooling."
+        )
+    from gridbayes.table import Summary  # it loads pandas
+
+    factors, share = _factors(model, posterior)
+    weight = _weight(model, posterior, factors, share)
+    error = 1 / np.sqrt(np.where(factors.w > 0, factors.w, np.nan)) @ share
+    raw = np.where(factors.w[:, 0] > 0, factors.c, np.nan)
+    rows = {}
+    for d, (label, theta) in enumerate(zip(posterior.groups, posterior.marginals["theta"], strict=True)):
+        rows[str(label)] = [float(x) for x in (raw[d], error[d], theta.mean, theta.sd, *theta.eti(prob), weight[d])]
+    columns = ["raw", "se", "estimate", "sd", *(f"eti{100 * prob:g}_{end}" for end in ("lb", "ub")), "weight"]
+    return Summary.of(
+        rows, columns, f"shrinkage in {model.title}", "weight: the share of an estimate that its own mean is"
+    )
+
+
+def _factors(model: Pooling, posterior: Posterior) -> tuple[NormalFactors, Float[np.ndarray, " sigma"]]:
+    """What each group's rows say at each value of sigma, and p(sigma | t); one value where it is known."""
+    if not model.shared_sigma:
+        return known_sigma(model.observations), np.ones(1)
+    (sigma,) = posterior.marginals["sigma"]
+    return learned_sigma(model.observations, sigma.grid.nodes), sigma.masses
+
+
+def _weight(
+    model: Pooling, posterior: Posterior, factors: NormalFactors, share: Float[np.ndarray, " sigma"]
+) -> Float[np.ndarray, " group"]:
+    """The share of each estimate that is the group's own mean."""
+    if model.kind == "no":
+        if model.shared_sigma:
+            raise unanswered(model.title, "shrinkage")
+        return np.array([theta.var for theta in posterior.marginals["theta"]]) * factors.w[:, 0]
+    (tau,) = posterior.marginals["tau"]
+    joint = posterior.joint("tau", "sigma").values if model.shared_sigma else tau.masses[:, None]
+    of_cell = [w * tau.grid.nodes[:, None] ** 2 / (1 + w * tau.grid.nodes[:, None] ** 2) for w in factors.w]
+    return np.array([np.sum(joint * part) for part in of_cell])
