@@ -6,6 +6,7 @@ import numpy as np
 import scipy.stats as st
 
 from gridbayes.priors import (
+    Beta,
     Cauchy,
     Exponential,
     Flat,
@@ -32,6 +33,7 @@ TWINS = [
     (Gamma(1, 3), st.gamma(1, scale=1 / 3)),
     (Gamma(2.5, 3), st.gamma(2.5, scale=1 / 3)),
     (Gamma(0.4, 3), st.gamma(0.4, scale=1 / 3)),
+    (Beta(2.5, 7), st.beta(2.5, 7)),
     (InverseGamma(2, 3), st.invgamma(2, scale=3)),
     (LogNormal(1, 0.7), st.lognorm(0.7, scale=math.e)),
     (UniformShrinkage(5), st.burr12(2, 1, scale=5)),
