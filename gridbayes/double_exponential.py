@@ -6,6 +6,7 @@ ends: a few dozen nodes hold a posterior from 0 to its heavy tail. Source: Takah
 formulas for numerical integration", Publ. RIMS 9:721-741.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -45,24 +46,30 @@ class _Segment:
 
 
 def double_exponential(
-    log_density: Callable[[np.ndarray], np.ndarray], ends: Sequence[float], size: float, count: int
+    log_density: Callable[[np.ndarray], np.ndarray],
+    ends: Sequence[float],
+    size: float,
+    count: int,
+    step: float = np.inf,
 ) -> Grid:
-    """`count` nodes between each two ends, with their weights, for the window that holds `log_density`.
+    """`count` nodes between each two ends or more, with their weights, for the window that holds `log_density`.
 
     Parameters
     ----------
     log_density : of (node,), unnormalised.
     ends : the ends of the support and the points inside at which the density is not smooth, increasing.
     size : where the first segment is centred, in the unit of x.
+    step : in v, what nodes may be apart: a window that is wide needs more of them.
     """
     parts = []
     for low, high in pairwise(ends):
         width = high - low
         segment = _Segment(low, high, size if np.isinf(high) else min(max(size, 0.01 * width), 0.5 * width))
         first, last = _window(segment, log_density)
-        x, log_slope = segment.at(np.linspace(first, last, count))
+        v = np.linspace(first, last, max(count, math.ceil((last - first) / step)))
+        x, log_slope = segment.at(v)
         inside = (x > low) & (x < high) & (np.diff(x, prepend=low) > 0)  # next to an end several nodes may round to one
-        parts.append((x[inside], np.exp(log_slope[inside]) * (last - first) / (count - 1)))
+        parts.append((x[inside], np.exp(log_slope[inside]) * (last - first) / (len(v) - 1)))
     nodes, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
     return Grid(nodes, weights)
 

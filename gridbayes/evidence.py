@@ -16,32 +16,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from gridbayes.conditional import NEGLIGIBLE, log_sum_exp
+from gridbayes.conditional import LOG_2PI, NEGLIGIBLE, log_sum_exp
 from gridbayes.double_exponential import double_exponential
 from gridbayes.grids import Grid, in_panels
 from gridbayes.likelihoods import LogLikelihood, learned_sigma
 from gridbayes.observations import Observations
 from gridbayes.priors import Prior
-from gridbayes.smoothing import log_smoothed, log_smoothed_at
+from gridbayes.smoothing import log_smoothed
 
 __all__ = ["EnumeratedSigma", "Group", "Smooth"]
 
 
-def _hermite(points: int) -> tuple[np.ndarray, np.ndarray]:
-    """z and log weights that sum a standard normal times a polynomial."""
-    z, weight = np.polynomial.hermite_e.hermegauss(points)
-    return z, np.log(weight / weight.sum())
-
-
-Z = np.arange(-8.5, 8.6, 0.5)  # the trapezoid rule for a normal times a factor no narrower than it
-Z_LOG_WEIGHT = -(Z**2) / 2 - np.log(np.exp(-(Z**2) / 2).sum())
-# Gauss-Hermite for a normal so much narrower than the factor, if that changes by no more than so many logs on the points
-HERMITE = ((1e-4, _hermite(2), 2e-3), (0.02, _hermite(5), 1.0), (0.15, _hermite(12), 10.0))
-TILTED = 2.5  # sds of the normal that the top of its product with the likelihood may be away, for the trapezoid rule
-NARROW = 0.5  # of the likelihood's width: what the trapezoid rule about mu takes
+# the trapezoid rule for a density of about a normal's shape, z = 4 sinh(t / 4) of its sds: tails may be heavier or skewed
+T = np.linspace(-7.7, 7.7, 45)
+Z, Z_LOG_WEIGHT = 4 * np.sinh(T / 4), np.log(np.cosh(T / 4) * (T[1] - T[0]))
+HALVES = 3e-7  # how far off a sum over every other node may be: the sum's own error is about the square
+ENDS = 1e-14  # of a sum: what nodes at the ends may weigh
+ROUNDS = 3  # of placing the rule
 SIGMA_NODES = 96  # over the sigma of a group of one row
+IN_CACHE = 2**14  # numbers of a table that arithmetic does not wait for
 TILE_MU, TILE_TAU, TILE_SIGMA = 128, 32, 128  # compiled sums take tables of these shapes, and no others
 
 
@@ -86,31 +81,48 @@ class Smooth:
         return self
 
     def log_evidence(self, mu: Float[np.ndarray, " mu"], tau: Float[np.ndarray, " tau"]) -> Float[np.ndarray, "mu tau"]:
-        narrow = tau < NARROW * self.width
-        result = np.empty((len(mu), len(tau)))
-        result[:, narrow] = self._about(mu, tau[narrow])
-        log_l = np.broadcast_to(self._log_l[:, None], (len(self._log_l), int((~narrow).sum())))
-        result[:, ~narrow] = log_smoothed(self._grid, log_l, mu, tau[~narrow])
+        cells = np.repeat(mu, len(tau)), np.tile(tau, len(mu))
+        parts = [self._of_cells(*(x[some] for x in cells)) for some in _tiles(len(cells[0]), IN_CACHE // len(Z))]
+        result, left = (np.concatenate(part).reshape(len(mu), len(tau)) for part in zip(*parts, strict=True))
+        block = np.ix_(left.any(axis=1), left.any(axis=0))
+        mu, tau = mu[block[0].ravel()], tau[block[1].ravel()]
+        smoothed = log_smoothed(self._grid, np.tile(self._log_l[:, None], len(tau)), mu, tau)
+        result[block] = np.where(left[block] & np.isfinite(smoothed), smoothed, result[block])
         return result
 
-    def _about(self, mu: Float[np.ndarray, " mu"], tau: Float[np.ndarray, " tau"]) -> Float[np.ndarray, "mu tau"]:
-        """log M_d(mu, tau) for narrow tau: by few points of Gauss-Hermite where the likelihood hardly changes on them."""
-        result, left = np.empty((len(mu), len(tau))), np.ones((len(mu), len(tau)), bool)
-        least = 0.0
-        for most, (z, log_weight), range_ in HERMITE:
-            some = np.flatnonzero((tau >= least * self.width) & (tau < most * self.width))
-            terms = self.log_likelihood(mu[:, None, None] + tau[some, None] * z)
-            left[:, some] = np.ptp(terms, axis=2) > range_
-            result[:, some] = log_sum_exp(terms + log_weight)
-            least = most
-        i, k = np.nonzero(left)
-        terms = self.log_likelihood(mu[i, None] + tau[k, None] * Z) + Z_LOG_WEIGHT
-        result[i, k] = log_sum_exp(terms)
-        tilted = np.abs(Z[terms.argmax(axis=1)]) > TILTED  # the likelihood pulls theta far away from mu
-        tilted &= (mu[i] > self.edges[0]) & (mu[i] < self.edges[-1])
-        i, k = i[tilted], k[tilted]
-        result[i, k] = log_smoothed_at(self._grid, self._log_l, mu[i], tau[k])
-        return result
+    def _of_cells(
+        self, mu: Float[np.ndarray, " cell"], tau: Float[np.ndarray, " cell"]
+    ) -> tuple[Float[np.ndarray, " cell"], Bool[np.ndarray, " cell"]]:
+        """log M_d by the trapezoid rule about where theta is, and where that has not converged.
+
+        First about the mean of a normal likelihood, then by the moments that the rule itself finds.
+        """
+        result, left = np.empty(len(mu)), np.arange(len(mu))
+        share = tau**2 / (self.width**2 + tau**2)
+        shift, sd = share * (self.c - mu), self.width * np.sqrt(share)
+        for _ in range(ROUNDS):
+            result[left], converged, shift, sd = self._trapezoid(mu[left], tau[left], shift, sd)
+            left, shift, sd = left[~converged], shift[~converged], sd[~converged]
+        return result, np.isin(np.arange(len(mu)), left)
+
+    def _trapezoid(
+        self,
+        mu: Float[np.ndarray, " cell"],
+        tau: Float[np.ndarray, " cell"],
+        shift: Float[np.ndarray, " cell"],
+        sd: Float[np.ndarray, " cell"],
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """log M_d by nodes about each centre, whether they are enough, and the mean and sd of theta that they find."""
+        away = shift[:, None] + sd[:, None] * Z
+        terms = self.log_likelihood(mu[:, None] + away) - (away / tau[:, None]) ** 2 / 2 + Z_LOG_WEIGHT
+        top = terms.max(axis=1)
+        weight = np.exp(terms - top[:, None])
+        total = weight.sum(axis=1)
+        mean = weight @ Z / total
+        spread = np.sqrt(np.maximum(weight @ Z**2 / total - mean**2, 0.1))
+        converged = np.abs(2 * weight[:, ::2].sum(axis=1) / total - 1) < HALVES
+        converged &= weight[:, 0] + weight[:, -1] < ENDS * total
+        return top + np.log(total * sd / tau) - LOG_2PI / 2, converged, shift + sd * mean, sd * spread
 
     @cached_property
     def _grid(self) -> Grid:

@@ -350,7 +350,8 @@ class StudentTErrors(RowLikelihood):
         def of_group(y: np.ndarray, scale: np.ndarray, centre: float, width: float) -> np.ndarray:
             poles = (y[:, None] + scale[:, None] * np.sqrt(self.df) * steps).ravel()
             edges = np.unique(np.clip(np.concatenate([poles, centre + 2.5 * width * steps, [low, high]]), low, high))
-            return edges[np.concatenate([[True], np.diff(edges) > width / 4])]
+            least = np.maximum(width / 4, 1e-3 * np.abs(edges - centre))
+            return edges[np.concatenate([[True], np.diff(edges) > least[1:]])]
 
         rows, location = self._rows(observations), zip(*self.location(observations), strict=True)
         return [of_group(*own, *where) for own, where in zip(rows, location, strict=True)]

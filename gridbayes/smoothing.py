@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from gridbayes.conditional import LOG_2PI
 from gridbayes.grids import Grid, legendre_transform
 
-__all__ = ["interpolated", "log_smoothed", "log_smoothed_at"]
+__all__ = ["interpolated", "log_smoothed"]
 
 RESOLVED = 3.0  # widths of the normal that a panel may span and still be summed over its own nodes
 REACH = 8.5  # standard deviations of an integrand that hold all but 1e-15 of it
@@ -97,15 +97,6 @@ def _log_sum(
         return logsumexp(one[0][:, None] - ((at - nodes[:, None]) / one[1]) ** 2 / 2, axis=0)
 
     return jax.lax.map(of_width, (weighted, width))
-
-
-def log_smoothed_at(
-    grid: Grid, log_g: Float[np.ndarray, " node"], at: Float[np.ndarray, " pair"], width: Float[np.ndarray, " pair"]
-) -> Float[np.ndarray, " pair"]:
-    """log int g(x) N(at; x, width) dx for pairs of a point and a width that no panel is narrow beside."""
-    every, none = np.ones((len(at), len(grid.edges) - 1), bool), np.full(len(at), -np.inf)
-    parts = _log_integrals(grid, log_g[:, None], every, at, width, np.zeros(len(at), int), none)
-    return parts - np.log(width) - LOG_2PI / 2
 
 
 def _log_integrals(

@@ -233,3 +233,27 @@ def test_a_known_narrow_tau_and_a_prior_far_from_the_data(mu, tau):
     assert post.mean("mu") == pytest.approx(mean, abs=1e-8 * post.sd("mu"))
     assert post.sd("mu") == pytest.approx((weight @ (at - mean) ** 2 / weight.sum()) ** 0.5, rel=1e-8)
     assert post.accuracy.largest.size < 1e-6
+
+
+def test_groups_none_of_which_bounds_theta_leave_the_priors_tail():
+    """No success, none of 40, nothing but: tau keeps its half-Cauchy's tail, out to where a likelihood looks like a step.
+
+    By parts here: int expit(s theta)**n N(theta; mu, tau) dtheta sums the slope of the step, wherever tau ends.
+    """
+    trials, signs = [3, 40, 3], [-1, -1, 1]
+    post = gb.partial_pooling([0, 0, 3], likelihood=gb.Binomial(trials), mu=gb.Normal(0, 3), tau=gb.HalfCauchy(3))
+    theta, mu = np.arange(-60, 60, 0.1), np.arange(-30, 30, 0.25)
+    z, z_weight = np.polynomial.hermite_e.hermegauss(60)
+    q, weight = np.polynomial.legendre.leggauss(200)
+    total = np.empty((len(mu), len(q)))
+    for k, tau in enumerate(st.halfcauchy(scale=3).ppf((1 + q) / 2)):
+        parts = []
+        for n, sign in zip(trials, signs, strict=True):
+            step = scipy.special.expit(sign * theta) ** n
+            slope = n * step * scipy.special.expit(-sign * theta) * 0.1
+            wide = scipy.special.ndtr(sign * (mu[:, None] - theta) / tau) @ slope
+            near = scipy.special.expit(sign * (mu[:, None] + tau * z)) ** n @ z_weight / np.sqrt(2 * np.pi)
+            parts.append(near if tau < 0.5 else wide)
+        total[:, k] = np.prod(parts, axis=0)
+    expected = np.log(st.norm(0, 3).pdf(mu) @ total @ weight * 0.25 / 2)
+    assert post.log_evidence == pytest.approx(expected, abs=1e-9)

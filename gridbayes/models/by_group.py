@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +21,7 @@ from gridbayes.convolution import log_convolution
 from gridbayes.double_exponential import double_exponential
 from gridbayes.engine import marginal_of, run_groups, run_hyper
 from gridbayes.evidence import EnumeratedSigma, Group, Smooth
-from gridbayes.grids import COARSE, FINE, Grid, adapt, in_panels
+from gridbayes.grids import COARSE, FINE, Grid, adapt, fewest, in_panels
 from gridbayes.likelihoods import learned_sigma
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
@@ -33,7 +33,8 @@ from gridbayes.summaries import Marginal
 
 __all__ = ["ByGroup"]
 
-SCALE_NODES = 96  # of sums over tau; a third to look for its window
+SCALE_STEP = 0.07  # of the rule for sums over tau: what a window of several units resolves to 1e-11
+ROUGH_NODES, SCALE_NODES = 32, 64  # to look for its window; what it has at least
 
 type Density = tuple[Grid, np.ndarray]  # a grid and the log density at its nodes
 
@@ -69,7 +70,7 @@ class ByGroup:
         if likelihood is None:
             return [EnumeratedSigma.of(observations, self.model.priors["sigma"], d) for d in range(len(observations))]
         centres, widths = likelihood.location(observations)
-        far = 1e6 * max(sizes_of(self.model))
+        far = 1e15 * max(sizes_of(self.model))
         edges = likelihood.edges(observations, float(centres.min()) - far, float(centres.max()) + far)
         parts = zip(likelihood.by_group(observations), centres.tolist(), widths.tolist(), edges, strict=True)
         return [Smooth(*part) for part in parts]
@@ -178,20 +179,20 @@ class ByGroup:
         prior, sizes = self.model.priors["tau"], sizes_of(self.model)
         ends, size = [prior.support[0], *prior.breakpoints, prior.support[1]], float(np.median(sizes or prior.ppf(0.5)))
         edges = self._location_edges(self.model.priors["mu"])
-        first = double_exponential(prior.logpdf, ends, size, SCALE_NODES // 3)
+        first = double_exponential(prior.logpdf, ends, size, ROUGH_NODES)
         ((mu, _),) = adapt(self._log_marginal("mu", first), [edges], 1e-3, 8)
         log_density = self._log_marginal("tau", mu)
-        tau = double_exponential(lambda tau: log_density(0, tau), ends, size, SCALE_NODES * self.order // FINE[1])
+        step = SCALE_STEP * FINE[1] / self.order
+        tau = double_exponential(lambda tau: log_density(0, tau), ends, size, SCALE_NODES, step)
         third = Grid(tau.nodes[1::3], tau.weights[1::3])  # of a trapezoid rule: a rougher one, on the same window
-        ((mu, _),) = adapt(self._log_marginal("mu", third), [edges], self.tol, self.order)
+        mu, _ = fewest(partial(self._log_marginal("mu", third), None), edges, self.tol, self.order)
         return {"mu": mu, "tau": tau}
 
     def _tau(self) -> Marginal:
         """p(tau | t) on panels."""
-        edges = scale_edges(self.model.priors["tau"], sizes_of(self.model))
+        edges, end = scale_edges(self.model.priors["tau"], sizes_of(self.model)), self.grids["tau"].nodes[-1]
         if not np.isfinite(self.model.priors["tau"].support[1]):
-            end = self.grids["tau"].nodes[-1]  # nothing is beyond the window
-            edges = np.append(edges[edges < end], end)
+            edges = np.append(edges[edges < end], end)  # nothing is beyond the window
         mu = in_panels(self.grids["mu"].edges, self.order // 2)  # enough to sum what so many resolve
         densities = adapt(self._log_marginal("tau", mu), [edges], self.tol, self.order)
         return run_groups(self.model.continuous_program, "effect", "theta", densities)[0]
