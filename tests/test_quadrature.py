@@ -275,11 +275,10 @@ def test_new_data_of_the_same_shape_compile_nothing():
     post = gb.quadrature(regression, LINE, line_data(), order=5)
     post.summary()
     seen = post.model.resolved.fine.target
-    compiled = [target._evaluator(seen.joint, False), modes._climber(seen.at_one())]
-    sizes = [function._cache_size() for function in compiled]
-    assert sizes[0] in (1, 2) and sizes[1] == 1  # chunks, and what is left over
+    compiled = [target._evaluator(seen.joint, False, seen.block), modes._climber(seen.at_one())]
+    assert [function._cache_size() for function in compiled] == [1, 1]
     gb.quadrature(regression, LINE, line_data(1), order=5).summary()
-    assert [function._cache_size() for function in compiled] == sizes
+    assert [function._cache_size() for function in compiled] == [1, 1]
 
 
 def test_vectors_of_one_length_share_labels_and_others_are_numbered():
