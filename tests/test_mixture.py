@@ -164,6 +164,13 @@ def test_it_is_the_density_that_a_user_would_write(two):
     assert two.log_evidence == pytest.approx(plain.log_evidence, abs=1e-5)
 
 
+def test_one_point_as_the_search_sees_it_has_the_density_of_many(two):
+    target, u = two.model.resolved.fine.target, two.model.resolved.fine.u[::10_000]
+    with jax.enable_x64(True):
+        alone = [float(target.at_one()(jnp.asarray(each), target.data)) for each in u]
+    np.testing.assert_allclose(alone, target.log_density(u), rtol=1e-12)
+
+
 def test_two_regressions_recover_the_truth(two):
     """In the order of slopes, and of intercepts."""
     other = of_rows(regression_rows(1000), order=5, by="intercept")
