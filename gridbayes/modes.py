@@ -7,7 +7,7 @@ does not gain is shortened. Dauphin et al. (2014), "Identifying and attacking th
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from jaxtyping import Float
 from gridbayes.supports import Space
 from gridbayes.target import Target
 
-__all__ = ["ModeError", "Peak", "climb", "require_proper", "separate"]
+__all__ = ["Advice", "ModeError", "Peak", "climb", "require_proper", "separate"]
 
 STEPS = 200  # of Newton's, from one start
 CLOSE = 1e-9  # sds from the mode at which a climb ends
@@ -29,6 +29,22 @@ APART = 3.0  # sds between modes that are two, by the sds of both
 
 class ModeError(ValueError):
     """A log density has no mode that integrals could be centred on."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do, in the arguments of the call that the user made.
+
+    Parameters
+    ----------
+    others : where other modes hold mass. nowhere : where the search arrives at no mode.
+    """
+
+    others: str = (
+        "Name mirrored components in exchangeable=, order them, or integrate each mode by itself with start= and a narrower "
+        "support."
+    )
+    nowhere: str = "Or pass start=, a mapping of names to values."
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +100,13 @@ def _climber(density: Callable) -> Callable:
     """The compiled climb from (start, dimension) to where it ends: u, log density, second derivatives, decrement."""
 
     def look(u: jax.Array, data: dict) -> tuple[jax.Array, jax.Array, jax.Array]:
-        def first(u: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-            value, gradient = jax.value_and_grad(density)(u, data)
-            return gradient, (value, gradient)
+        def along(direction: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+            at_u = partial(jax.value_and_grad(density), data=data)
+            (value, gradient), (_, column) = jax.jvp(at_u, (u,), (direction,))
+            return value, gradient, column
 
-        hessian, (value, gradient) = jax.jacfwd(first, has_aux=True)(u)
+        values, gradients, hessian = jax.lax.map(along, jnp.eye(len(u)))  # one by one: half the time, and to compile
+        value, gradient = values[0], gradients[0]
         finite = jnp.isfinite(value) & jnp.isfinite(gradient).all() & jnp.isfinite(hessian).all()
         return jnp.where(finite, value, -jnp.inf), gradient, hessian
 
@@ -144,7 +162,7 @@ def separate(peaks: list[Peak]) -> list[Peak]:
     return distinct
 
 
-def require_proper(target: Target, peak: Peak) -> None:
+def require_proper(target: Target, peak: Peak, advice: Advice) -> None:
     """Refuse a mode from which the density does not fall in every direction.
 
     Raises
@@ -159,7 +177,7 @@ def require_proper(target: Target, peak: Peak) -> None:
     if peak.distance > ARRIVED:
         raise ModeError(
             f"no mode was found in {STEPS} steps; the last point is {peak.distance:.2g} sds from one by its curvature, at "
-            f"{_where(target.space, peak.u)}. {REMEDY} Or pass start=, a mapping of names to values."
+            f"{_where(target.space, peak.u)}. {REMEDY} {advice.nowhere}"
         )
     steps = 3 * (scale[:, None] * vectors / np.sqrt(values)).T
     both = np.concatenate([peak.u + steps, peak.u - steps])

@@ -21,7 +21,7 @@ from gridbayes.curves import COARSE, FINE, pair, panels, points_of
 from gridbayes.exchange import Exchange
 from gridbayes.grids import Grid
 from gridbayes.log_joint import LogJoint
-from gridbayes.modes import ModeError, Peak, climb, require_proper, separate
+from gridbayes.modes import Advice, ModeError, Peak, climb, require_proper, separate
 from gridbayes.posterior import Address, Posterior
 from gridbayes.starts import starts
 from gridbayes.summaries import Marginal
@@ -29,7 +29,7 @@ from gridbayes.supports import Space
 from gridbayes.target import MEMORY, Target
 from gridbayes.whitening import BUDGET, Plan, Resolved
 
-__all__ = ["ModeError", "QuadratureWarning", "ResolutionError", "quadrature"]
+__all__ = ["ModeError", "QuadratureWarning", "ResolutionError", "quadrature", "whitened"]
 
 MOST = 20  # parameters
 WARN, REFUSE = 0.02, 0.25  # of the distance between two rules, in sds
@@ -194,31 +194,44 @@ def quadrature(
     0.666667
     """
     space, plan = Space.of(parameters), Plan(rule, order, budget)
-    if space.dimension > MOST:
-        raise ValueError(
-            f"quadrature takes at most {MOST} parameters; these are {space.dimension}. Sum some out by hand."
-        )
-    joint = LogJoint.of(log_joint, space.names)
-    target, exchange = Target.of(joint, space, batched, data, memory), Exchange.of(space, exchangeable)
-    components, shared, per_label = _addressed(space, labels)
-    peak = _mode(target, starts(target, parameters, start), exchange)
+    target = Target.of(LogJoint.of(log_joint, space.names), space, batched, data, memory)
+    title = title or f"quadrature of {getattr(log_joint, '__name__', 'a log density')}"
+    exchange = Exchange.of(space, exchangeable)
+    return whitened(title, target, plan, parameters, start, labels, exchange, Advice())
+
+
+def whitened(
+    title: str,
+    target: Target,
+    plan: Plan,
+    parameters: Mapping[str, Any],
+    start: object,
+    labels: Sequence[Hashable] | None,
+    exchange: Exchange,
+    advice: Advice,
+) -> Posterior:
+    """The posterior of a target with these parameters: `quadrature`, and the mixtures, which advise otherwise."""
+    if (dimension := target.space.dimension) > MOST:
+        raise ValueError(f"quadrature takes at most {MOST} parameters; these are {dimension}. Sum some out by hand.")
+    components, shared, per_label = _addressed(target.space, labels)
+    peak = _mode(target, starts(target, parameters, start), exchange, advice)
     resolved = Resolved.of(target, peak, plan)
     _judge(resolved, exchange)
-    title = title or f"quadrature of {getattr(log_joint, '__name__', 'a log density')}"
-    return Whitened(title, joint, resolved, plan, components, shared, per_label, exchange.log_copies).posterior()
+    log_copies = exchange.log_copies
+    return Whitened(title, target.joint, resolved, plan, components, shared, per_label, log_copies).posterior()
 
 
-def _mode(target: Target, where: np.ndarray, exchange: Exchange) -> Peak:
+def _mode(target: Target, where: np.ndarray, exchange: Exchange, advice: Advice) -> Peak:
     """The mode of the largest mass, mirror images counted once; a warning where another holds a share."""
     peaks = _climbed(target, where, exchange)
     if not peaks:
         raise ModeError("log_joint has no finite derivatives at any start. Guard logs, roots and divisions.")
     first, *others = separate(peaks)
-    require_proper(target, first)
+    require_proper(target, first, advice)
     if exchange.names:
         exchange.require_invariance(target, first.u)
     if others:
-        _warn_of(others, first, target.space)
+        _warn_of(others, first, target.space, advice)
     return first
 
 
@@ -231,7 +244,7 @@ def _climbed(target: Target, where: np.ndarray, exchange: Exchange) -> list[Peak
     return climb(target, np.resize(np.stack(ordered), where.shape))
 
 
-def _warn_of(others: list[Peak], first: Peak, space: Space) -> None:
+def _warn_of(others: list[Peak], first: Peak, space: Space, advice: Advice) -> None:
     shares = np.exp([peak.log_mass - first.log_mass for peak in others])
     share = float(shares.sum() / (1 + shares.sum()))
     if share > OTHER_MODE:
@@ -240,8 +253,7 @@ def _warn_of(others: list[Peak], first: Peak, space: Space) -> None:
         )
         _warn(
             f"{len(others)} more mode(s) hold {share:.1%} of the mass by Laplace's approximation, the next at {where}; they "
-            "are left out. Name mirrored components in exchangeable=, order them, or integrate each mode by itself with "
-            "start= and a narrower support."
+            f"are left out. {advice.others}"
         )
 
 

@@ -51,7 +51,7 @@ def product_size(order: int, dimension: int) -> int:
     return order**dimension
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)  # a ladder, and what sums over the other coordinates
 def product(order: int, dimension: int) -> Rule:
     """Gauss-Hermite nodes in every dimension.
 

@@ -1,10 +1,12 @@
 """Target: a user's log density in real coordinates, evaluated at many points at once.
 
 In coordinates u of the real line, x = T(u), it is log p(T(u)) + log |det dT/du| (supports.py). Points go through one
-compiled function in chunks of one size, side by side on the cores, so that memory stays bounded and nothing is compiled
-for another number of points. Compiled functions are kept by the identity of the user's function.
+compiled loop over blocks, as many as there are, so that tables stay in the processor's cache, memory stays bounded and
+nothing is compiled for another number of points; cores share the blocks. Compiled functions are kept by the identity of
+the user's function.
 """
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,13 +24,12 @@ from gridbayes.supports import Space
 
 __all__ = ["MEMORY", "Target", "as_arrays"]
 
-MEMORY = 2**28  # bytes that the tables of one chunk may take together
+MEMORY = 2**28  # bytes that the tables of one block may take together
 TABLES = 8  # float64 tables of points x numbers of data that a density may hold at once
-CACHE = (
-    2**20
-)  # cells of a table, points x longest axis of the data: larger ones are slower, out of the processor's cache
-SMALLEST = 16  # points of a chunk
-FEWER = 8  # what is left over at the end goes in chunks of a part of the size
+CACHE = 2**17  # cells of a table, points x longest axis of the data: larger ones leave the processor's cache
+SIZES = (16, 512)  # points of a block
+CALL = 16  # blocks at most that one call goes through
+CORES = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,23 +39,23 @@ class Target:
     Parameters
     ----------
     joint : the function. space : its parameters' supports. batched : whether it takes a leading axis of points.
-    data : its data, as arrays of JAX. chunk : points that are evaluated at once.
+    data : its data, as arrays of JAX. block : points that are evaluated at once.
     """
 
     joint: LogJoint
     space: Space
     batched: bool
     data: Mapping[str, Any]
-    chunk: int
+    block: int
 
     @classmethod
     def of(cls, joint: LogJoint, space: Space, batched: bool, data: object, memory: float) -> "Target":
-        """The target with its data as arrays, and chunks of a size that `memory` allows."""
+        """The target with its data as arrays, and blocks of a size that `memory` allows."""
         arrays = as_arrays(joint.data(data))
         leaves = jax.tree.leaves(arrays)
         numbers, rows = max([1, *map(np.size, leaves)]), max([1, *(n for leaf in leaves for n in np.shape(leaf))])
-        chunk = min(memory / (8 * TABLES) / numbers, CACHE / rows)
-        return cls(joint, space, batched, arrays, 2 ** round(np.log2(np.clip(chunk, SMALLEST, 4096))))
+        block = min(memory / (8 * TABLES) / numbers, CACHE / rows)
+        return cls(joint, space, batched, arrays, 2 ** round(np.log2(np.clip(block, *SIZES))))
 
     def log_density(
         self, u: Float[np.ndarray, "point dimension"], space: Space | None = None
@@ -83,23 +84,21 @@ class Target:
 
     def log_joint(self, own: Mapping[str, np.ndarray]) -> Float[np.ndarray, " point"]:
         """What the user's function returns at parameters with a leading axis of points."""
-        count, compiled = len(next(iter(own.values()))), _evaluator(self.joint, self.batched)
-        few = max(self.chunk // FEWER, 1)
-        whole = count - count % self.chunk if count % self.chunk <= few * 2 else count
-        spans = [(i, min(i + self.chunk, count), self.chunk) for i in range(0, whole, self.chunk)]
-        spans += [(i, min(i + few, count), few) for i in range(whole, count, few)]
+        count, compiled = len(next(iter(own.values()))), _evaluator(self.joint, self.batched, self.block)
+        blocks = -(-count // self.block)
+        calls = min(blocks, CORES * math.ceil(blocks / (CORES * CALL)))  # as many for each core
+        edges = np.minimum(np.arange(calls + 1) * blocks // calls * self.block, count)
 
-        def part(span: tuple[int, int, int]) -> np.ndarray:
-            start, stop, size = span
-            take = np.minimum(np.arange(start, start + size), stop - 1)  # the last point fills up
+        def part(start: int, stop: int) -> np.ndarray:
+            take = np.minimum(np.arange(start, start + CALL * self.block), stop - 1)  # the last point fills up
             with jax.enable_x64(True):
-                values = compiled({name: x[take] for name, x in own.items()}, self.data)
-                return np.asarray(values)[: stop - start]
+                many = -(-(stop - start) // self.block)
+                return np.asarray(compiled(many, {name: x[take] for name, x in own.items()}, self.data))[: stop - start]
 
-        if len(spans) == 1:
-            return part(spans[0])
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return np.concatenate(list(pool.map(part, spans)))
+        if calls == 1:
+            return part(0, count)
+        with ThreadPoolExecutor(CORES) as pool:
+            return np.concatenate(list(pool.map(part, edges[:-1].tolist(), edges[1:].tolist())))
 
     def at_one(self) -> Callable[[Any, Any], Any]:
         """(u, data) to the log density at one point u, (dimension,), for JAX to differentiate."""
@@ -107,17 +106,25 @@ class Target:
 
 
 @lru_cache(maxsize=32)
-def _evaluator(joint: LogJoint, batched: bool) -> Callable:
-    """The compiled density of parameters with a leading axis of points."""
+def _evaluator(joint: LogJoint, batched: bool, block: int) -> Callable:
+    """The compiled density of parameters with a leading axis of points, of the first `many` blocks of them."""
 
     def one(own: dict, data: dict) -> jax.Array:
         return _checked(joint(own, data), (), "a number")
 
-    def many(own: dict, data: dict) -> jax.Array:
-        count = len(next(iter(own.values())))
-        return _checked(joint(own, data), (count,), f"one number a point, shape ({count},)")
+    def side_by_side(own: dict, data: dict) -> jax.Array:
+        return _checked(joint(own, data), (block,), f"one number a point, shape ({block},)")
 
-    return jax.jit(many if batched else jax.vmap(one, in_axes=(0, None)))
+    density = side_by_side if batched else jax.vmap(one, in_axes=(0, None))
+
+    def all_blocks(many: jax.Array, own: dict, data: dict) -> jax.Array:
+        def step(i: jax.Array, log_p: jax.Array) -> jax.Array:
+            points = {name: jax.lax.dynamic_slice_in_dim(x, i * block, block) for name, x in own.items()}
+            return jax.lax.dynamic_update_slice_in_dim(log_p, density(points, data), i * block, 0)
+
+        return jax.lax.fori_loop(0, many, step, jnp.zeros(CALL * block))
+
+    return jax.jit(all_blocks)
 
 
 @lru_cache(maxsize=32)

@@ -25,6 +25,7 @@ LEVELS = (1, 2, 3, 4, 5)
 AGREE = 1e-8  # of two rules, in sds: no finer one is tried
 SLOW = 0.25  # of the distance of two rules to that of the two before: beyond it the distance is no bound of the error
 ENOUGH = 0.01  # of two sparse rules: beyond that points are tried
+FIRST = 1000  # evaluations of the rule that finds the frame, where it is a product
 KNOWN = (48, 288)  # nodes of one coordinate, of two (twice the budget), at each of which the others are summed
 RULES = ("auto", "product", "sparse", "points")
 
@@ -152,7 +153,8 @@ def _recentred(target: Target, peak: Peak, plan: Plan) -> Frame:
     if plan.rule == "points" or d > 10:
         rule = points(2 ** int(math.log2(max(plan.budget / 8, 64))), d)
     else:
-        rule = product(max(order for order in (3, 5, 7) if order == 3 or product_size(order, d) <= 1000), d)
+        orders = [order for order in (7, 5) if product_size(order, d) <= FIRST]
+        rule = product(orders[0], d) if orders else sparse(3, d)
     try:
         return Cloud.of(target, first, rule).frame()
     except (np.linalg.LinAlgError, ResolutionError):

@@ -58,7 +58,7 @@ def counts():
     def log_joint(c, w):
         return rows(lambda eta: st.poisson.logpmf(COUNTS, EXPOSURE * np.exp(eta)), c, w) + log_prior(c, w)
 
-    return post, Dense(log_joint, [(-4, 4), (-3, 5)], (1000, 1000))
+    return post, Dense(log_joint, [(-4, 4), (-3, 5)], (250, 250))
 
 
 def test_logistic_regression_equals_a_dense_sum(shares):
@@ -113,9 +113,9 @@ def test_student_errors_equal_a_dense_sum(learned):
         scale = 0.0 if log_s is None else st.halfnorm.logpdf(s) + log_s
         return fit + log_prior(c, w) + scale
 
-    ends, nodes = [(-6, 8), (-8, 10)], (500, 500)
+    ends, nodes = [(-6, 8), (-8, 10)], (250, 250)
     dense = (
-        Dense(log_joint, [(-3, 5), (-4, 6), (-3.5, 1.8)], (120, 120, 100)) if learned else Dense(log_joint, ends, nodes)
+        Dense(log_joint, [(-3, 5), (-4, 6), (-3.5, 1.8)], (60, 60, 50)) if learned else Dense(log_joint, ends, nodes)
     )
     tolerance = 2e-3 if learned else 1e-5
     for name, values in zip(("intercept", "slope"), dense.cells, strict=False):

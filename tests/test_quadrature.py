@@ -10,6 +10,8 @@ from scipy import stats
 
 import gridbayes as gb
 from gridbayes import modes, target
+from gridbayes.log_joint import LogJoint
+from gridbayes.supports import Space
 
 
 def gaussian(x, precision, mean):
@@ -275,11 +277,23 @@ def test_new_data_of_the_same_shape_compile_nothing():
     post = gb.quadrature(regression, LINE, line_data(), order=5)
     post.summary()
     seen = post.model.resolved.fine.target
-    compiled = [target._evaluator(seen.joint, False), modes._climber(seen.at_one())]
-    sizes = [function._cache_size() for function in compiled]
-    assert sizes[0] in (1, 2) and sizes[1] == 1  # chunks, and what is left over
+    compiled = [target._evaluator(seen.joint, False, seen.block), modes._climber(seen.at_one())]
+    assert [function._cache_size() for function in compiled] == [1, 1]
     gb.quadrature(regression, LINE, line_data(1), order=5).summary()
-    assert [function._cache_size() for function in compiled] == sizes
+    assert [function._cache_size() for function in compiled] == [1, 1]
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 3, 16, 37])
+def test_any_number_of_points_goes_through_the_same_blocks(blocks):
+    """A point less, as many, and a point more than whole blocks, beside NumPy."""
+    space, data = Space.of(LINE), {name: np.tile(column, 40) for name, column in line_data().items()}
+    seen = target.Target.of(LogJoint.of(regression, space.names), space, False, data, 2**28)
+    for count in [n for n in (blocks * seen.block + more for more in (-1, 0, 1)) if n > 0]:
+        slope, level, sigma = np.random.default_rng(0).uniform(0.5, 1.5, size=(3, count))
+        residual = [(data["y"] - b - a * data["x"]) / s for a, b, s in zip(slope, level, sigma, strict=True)]
+        rest = -2000 * np.log(sigma) - 0.5 * (slope**2 + level**2 + sigma**2)
+        found = seen.log_joint({"slope": slope, "level": level, "sigma": sigma})
+        np.testing.assert_allclose(found, [-0.5 * r @ r for r in residual] + rest, rtol=1e-12)
 
 
 def test_vectors_of_one_length_share_labels_and_others_are_numbered():

@@ -7,6 +7,7 @@ from gridbayes.models.components import Components, location_prior, require_comp
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Exponential, Normal, Prior
 from gridbayes.rows import read_rows
+from gridbayes.whitening import Plan
 
 __all__ = ["mixture"]
 
@@ -23,7 +24,9 @@ def mixture(
     shared_sigma: bool = False,
     weight: object = None,
     labels: str = "ordered",
+    rule: str = "auto",
     order: int | None = None,
+    budget: int = BUDGET,
 ) -> Posterior:
     """The posterior of weight, mu and sigma in y_i ~ sum_k weight_k N(mu_k, sigma_k), mu_0 < mu_1 < ...
 
@@ -37,7 +40,8 @@ def mixture(
         mean sd(y). With `shared_sigma` one sigma is learned for all.
     weight : K concentrations of a Dirichlet, for K = 2 also a Beta, of the first component's weight. Left out: ones.
     labels : "ordered" by mu; or "mirrored": no one says which component is which, and each has the marginal of any.
-    order : of the product rule; left out: the highest within a budget, up to two that agree.
+    rule, order, budget : as in `quadrature`. Left out: the product rule of the highest order within the budget, up to two
+        that agree; for many components a sparse rule, or weighted points where that fails.
 
     Returns
     -------
@@ -67,4 +71,4 @@ def mixture(
     title = title_of(f"mixture of {count} normals", {"mu": prior, "sigma": scale}, concentration)
     model = Components(title, None, y, "mu", {"mu": prior}, scale, shared_sigma, concentration)
     at = {"mu": np.quantile(y, (np.arange(count) + 0.5) / count)}
-    return model.posterior(at, spread / count, labels, order=order, budget=BUDGET)
+    return model.posterior(at, spread / count, labels, Plan(rule, order, budget))

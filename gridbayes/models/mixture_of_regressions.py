@@ -7,7 +7,7 @@ from gridbayes.models.components import Components, location_prior, require_comp
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Exponential, Prior
 from gridbayes.rows import Rows, read_rows
-from gridbayes.whitening import BUDGET
+from gridbayes.whitening import BUDGET, Plan
 
 __all__ = ["mixture_of_regressions"]
 
@@ -71,9 +71,7 @@ def mixture_of_regressions(
     concentration = weight_of(weight, count, labels)
     title = title_of(f"mixture of {count} regressions", {**priors, "sigma": scale}, concentration)
     model = Components(title, column, rows.y, by, priors, scale, shared_sigma, concentration)
-    return model.posterior(
-        _lines(column, rows.y, count, by), spread / count, labels, rule=rule, order=order, budget=budget
-    )
+    return model.posterior(_lines(column, rows.y, count, by), spread / count, labels, Plan(rule, order, budget))
 
 
 def _one_input(rows: Rows) -> np.ndarray:
