@@ -25,7 +25,7 @@ def post() -> gb.Posterior:
 @pytest.fixture(scope="module")
 def exact() -> tuple[dense.Mixture, np.ndarray]:
     """z = (mu, theta_A, ..., theta_F, slopes, theta_new at dose 5, year 1), by the algebra of one big normal."""
-    tau, w = dense.log_scale(low=-20, high=8)
+    tau, w = dense.log_scale(low=-30, high=8)
     m, s = np.array([1.0, 2, 0]), np.array([10.0, 3, 1])
     lines = np.vstack([np.eye(3)[:1], X, np.eye(3)[1:], [[1, 5, 1]]])
     noise = np.diag(np.r_[0, np.ones(6), 0, 0, 1])
@@ -69,7 +69,7 @@ def test_new_rows_equal_a_dense_sum(post, exact):
     new = post.predict(new_group=True, covariates={"year": 1, "dose": 5}, sigma=2)
     agree(new, "expected", None, mixture, np.eye(10)[9])
     assert new.var("y") == pytest.approx(mixture.moments(*np.eye(10)[9])[1] ** 2 + 4, rel=1e-9)
-    assert list(post.predict(new_group=True, covariates=[5, 1]).marginals) == ["expected"]
+    assert list(post.predict(new_group=True, covariates={"year": 1, "dose": 5}).marginals) == ["expected"]
     every = post.predict()
     assert every.groups == tuple(LABELS)
     np.testing.assert_allclose(every.mean("expected"), post.mean("theta"), atol=1e-9)
@@ -123,6 +123,9 @@ def test_flat_coefficients_and_a_known_tau_are_weighted_least_squares():
     residual = Y - x @ best
     fit = -0.5 * residual @ w @ residual + 0.5 * np.linalg.slogdet(w)[1] + 0.5 * np.linalg.slogdet(cov)[1]
     assert post.log_evidence == pytest.approx(fit - 2 * np.log(2 * np.pi), abs=1e-9)
+    new = post.predict(new_group=True, covariates=5)
+    assert new.mean("expected") == pytest.approx(best @ [1, 5], rel=1e-9)
+    assert new.var("expected") == pytest.approx([1, 5] @ cov @ [1, 5] + 4, rel=1e-9)
 
 
 def test_a_group_without_rows_is_told_by_its_covariate():
@@ -166,6 +169,8 @@ def test_what_cannot_be_answered_is_refused(post):
         post.predict("A", covariates={"dose": 1, "year": 2})
     with pytest.raises(ValueError, match="covariates must have the inputs .*'year' is not among"):
         post.predict(new_group=True, covariates={"dose": 1})
+    with pytest.raises(ValueError, match=r"covariates must have the inputs \['dose', 'year'\]"):
+        post.predict(new_group=True, covariates=[5, 1])
     with pytest.raises(ValueError, match="covariates must be of one new group; they are of 2"):
         post.predict(new_group=True, covariates={"dose": [1, 2], "year": [1, 2]})
     with pytest.raises(ValueError, match="joint with theta is not there with covariates"):

@@ -217,7 +217,8 @@ class MetaRegression:
         if isinstance(covariates, Mapping):
             covariates = {name: np.atleast_1d(number) for name, number in covariates.items()}
         else:
-            covariates = np.atleast_1d(np.asarray(covariates))[None]
+            numbers = np.atleast_1d(np.asarray(covariates))
+            covariates = numbers if wanted == [None] else numbers[None]
         design = design_of(covariates, None, wanted, "covariates")
         if len(design) != 1:
             raise ValueError(

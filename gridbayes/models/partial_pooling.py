@@ -73,6 +73,9 @@ def partial_pooling(
     >>> post = partial_pooling(effects, sigma=errors, groups=list("ABCDEFGH"), mu=Normal(0, 5), tau=HalfCauchy(5))
     >>> round(post.mean("tau"), 6), round(post.log_evidence, 6)
     (3.597705, -31.311347)
+    >>> line = partial_pooling([1, 3, 5], sigma=0.1, covariates=[0, 1, 2], mu_scale=9, slope=Normal(0, 9), tau_scale=0.1)
+    >>> round(line.mean("slope"), 3)
+    2.0
     """
     priors = {
         "mu": prior_or_scale("mu", mu, mu_scale, lambda scale: Normal(0.0, scale)),
