@@ -26,7 +26,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["models.mirrored", "models.ranges", "models.scales", "models.sweeps", "models.tails"],
     ["models.components", "models.predicted", "models.prediction", "models.ranks", "models.shrinkage"],
     ["models.enumerated", "models.tau_nodes"],
-    ["models.placed", "models.linear", "models.generalized"],
+    ["models.placed", "models.linear", "models.generalized", "models.swept"],
     ["models.given_scales", "models.by_group", "models.meta_regression"],
     ["models.continuous"],
     ["models.fit"],

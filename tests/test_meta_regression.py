@@ -173,5 +173,7 @@ def test_what_cannot_be_answered_is_refused(post):
         post.predict(new_group=True, covariates=[5, 1])
     with pytest.raises(ValueError, match="covariates must be of one new group; they are of 2"):
         post.predict(new_group=True, covariates={"dose": [1, 2], "year": [1, 2]})
+    with pytest.raises(TypeError, match="rank is not there with covariates"):
+        post.rank()
     with pytest.raises(ValueError, match="joint with theta is not there with covariates"):
         post.joint("tau", "theta", group="A")

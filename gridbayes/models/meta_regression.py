@@ -183,6 +183,9 @@ class MetaRegression:
         """How far each estimate is drawn to the line (shrinkage.py)."""
         return shrinkage(self.pooling, posterior, prob)
 
+    def rank(self) -> None:
+        raise TypeError("rank is not there with covariates. post.contrast(first, second) compares two groups.")
+
     @property
     def _coarse(self) -> "MetaRegression":
         return replace(self, tol=COARSE[0], order=COARSE[1])
@@ -202,9 +205,8 @@ class MetaRegression:
                 "a new group needs its covariates: pass new_group=True, covariates={name: number}. A group that is in the "
                 "data has its own."
             )
-        mean, sd = (
-            self._of_new_group(covariates) if new_group else self._combinations(np.eye(len(self.x))[list(rows.groups)])
-        )
+        asked = [d for d in rows.groups if d is not None]
+        mean, sd = self._of_new_group(covariates) if new_group else self._combinations(np.eye(len(self.x))[asked])
         marginals = {name: self._predicted(rows, name, mean, sd) for name in rows.names}
         options = {"new_group": new_group, "covariates": covariates, "sigma": sigma}
         return Prediction.refined(rows, None, lambda: self._coarse.predict(group, **options)).posterior(

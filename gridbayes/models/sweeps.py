@@ -145,7 +145,7 @@ def tau_quantile(x: Normals, edges: Float[Array, " edge"], q: Float[Array, " q"]
 def _within(mass: Float[Array, " node"], u: Float[Array, ""]) -> Float[Array, ""]:
     """The integral over the first part u of a panel, by int_{-1}^{v} P_k = (P_{k+1}(v) - P_{k-1}(v)) / (2k + 1)."""
     order, v = len(mass), 2 * u - 1
-    coefficients = legendre_transform(order) @ (mass / legendre_rule(order)[1])
+    coefficients = jnp.asarray(legendre_transform(order)) @ (mass / legendre_rule(order)[1])
     p = [jnp.ones_like(v), v]
     for k in range(1, order):
         p.append(((2 * k + 1) * v * p[k] - k * p[k - 1]) / (k + 1))
@@ -167,15 +167,16 @@ def _normals(
     centre, sd = location(total, m, mu["mu_loc"], mu["mu_scale"])
     if name == "theta":
         shift, b, v = effect(w[items], c[items], nodes.tau[:, None])
-        given = shift + b * centre[:, None], v + (b * sd[:, None]) ** 2
+        centres, variances = shift + b * centre[:, None], v + (b * sd[:, None]) ** 2
+    elif name == "mu":
+        centres, variances = centre[:, None], sd[:, None] ** 2
     else:
-        given = {"mu": (centre, sd**2), "tau": (nodes.tau, jnp.zeros_like(nodes.tau))}[name]
-        given = tuple(part[:, None] for part in given)
+        centres, variances = nodes.tau[:, None], jnp.zeros_like(nodes.tau)[:, None]
 
     def at(log_prior: Array) -> Normals:
         log_joint = log_m + log_prior
         log_evidence = logsumexp(log_joint)
-        return Normals(jnp.exp(log_joint - log_evidence), *given, log_evidence)
+        return Normals(jnp.exp(log_joint - log_evidence), centres, variances, log_evidence)
 
     return at
 
