@@ -17,6 +17,8 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     from gridbayes.models.partial_pooling import partial_pooling
     from gridbayes.models.poisson_regression import poisson_regression
     from gridbayes.models.proportion import proportion
+    from gridbayes.models.sensitivity import sensitivity
+    from gridbayes.models.swept import Sensitivity
     from gridbayes.observations import Observations, observe
     from gridbayes.posterior import Posterior, PosteriorError
     from gridbayes.priors import (
@@ -70,6 +72,7 @@ __all__ = [
     "Program",
     "QuadratureWarning",
     "ResolutionError",
+    "Sensitivity",
     "StudentT",
     "StudentTErrors",
     "Uniform",
@@ -92,6 +95,7 @@ __all__ = [
     "poisson_regression",
     "proportion",
     "quadrature",
+    "sensitivity",
     "sweep",
     "trapezoid",
 ]

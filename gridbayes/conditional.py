@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache, partial
 import numpy as np
 from jaxtyping import Float, Int
 
+from gridbayes.closed_form import effect, location, pooled
 from gridbayes.convolution import log_convolution
 from gridbayes.grids import Grid, adapt, fewest
 from gridbayes.likelihoods import NormalFactors
@@ -76,13 +77,7 @@ class Conditional:
 
     def _sums(self, cells: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         columns = cells if self.factors.w.shape[1] > 1 else slice(None)
-        w, a, c = self.factors.w[:, columns].T, self.factors.a[:, columns].T, self.factors.c  # (cell, group)
-        spread = 1 + w * self.tau[cells, None] ** 2
-        p = w / spread
-        total = p.sum(axis=1)
-        m = p @ c / np.where(total > 0, total, 1)
-        height = (a - np.log(spread) / 2 - p * (c - m[:, None]) ** 2 / 2).sum(axis=1)
-        return height, total, m
+        return pooled(self.factors.a[:, columns].T, self.factors.w[:, columns].T, self.factors.c, self.tau[cells])
 
     @cached_property
     def log_evidence(self) -> Float[np.ndarray, "cell"]:
@@ -103,10 +98,7 @@ class Conditional:
         """Mean and sd of mu | k, t for a normal or flat prior; for another prior under a flat one. Each (cell,)."""
         _, total, m = self.sums
         if isinstance(self.prior, Normal):
-            weight = 1 / self.prior.scale**2
-            # written about the prior's location, so that a prior with tiny scale keeps all its digits
-            shift = total / (total + weight) * (m - self.prior.loc)
-            return self.prior.loc + shift, 1 / np.sqrt(total + weight)
+            return location(total, m, self.prior.loc, self.prior.scale)
         return m, 1 / np.sqrt(np.maximum(total, np.finfo(float).tiny))
 
     @property
@@ -119,9 +111,7 @@ class Conditional:
     def theta(self, d: list[int] | slice = slice(None), cells: np.ndarray | slice = slice(None)) -> Affine:
         """theta_d given mu and k, for some groups and cells."""
         w = self.factors.w[d][:, cells if self.factors.w.shape[1] > 1 else slice(None)]
-        spread = w * self.tau[cells] ** 2
-        b = 1 / (1 + spread)
-        return Affine(spread * b * self.factors.c[d][:, None], b, b * self.tau[cells] ** 2)
+        return Affine(*effect(w, self.factors.c[d][:, None], self.tau[cells]))
 
     def difference(self, d: int, e: int, cells: np.ndarray | slice = slice(None)) -> Affine:
         """theta_d - theta_e given mu and k."""

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from gridbayes._types import Label, PerRow
 from gridbayes.tables import Table, cells_of, numbers_of, open_table, quoted, unique_labels
 
-__all__ = ["Inputs", "Rows", "counts_of", "design_of", "read_rows"]
+__all__ = ["Inputs", "Rows", "counts_of", "design_of", "read_inputs", "read_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def read_rows(x: Any, y: Any, data: Any = None, known: Any = None, argument: str
         When something is no number, not finite, or of another length; the message names the argument and the row.
     """
     table = None if data is None else _table(data)
-    inputs, output = _read_inputs(x, data), _column("y", y, table)
+    inputs, output = read_inputs(x, data), _column("y", y, table)
     others = [] if known is None else [_column(argument, known, table, len(output))]
     for name, column in [("x", inputs.x), *((argument, other) for other in others)]:
         if len(column) != len(output):
@@ -66,40 +66,42 @@ def read_rows(x: Any, y: Any, data: Any = None, known: Any = None, argument: str
     return Rows(Inputs(inputs.x[present], inputs.labels), output[present], others[0][present] if others else None)
 
 
-def _read_inputs(x: Any, data: Any = None) -> Inputs:
-    """The inputs of a call, nan where one is missing."""
+def read_inputs(x: Any, data: Any = None, argument: str = "x") -> Inputs:
+    """The inputs of a call, nan where one is missing; `argument` names them in messages."""
     table = open_table(x) if data is None else _table(data)
     if isinstance(x, str):
-        return Inputs(_column("x", x, table)[:, None], None)
+        return Inputs(_column(argument, x, table)[:, None], None)
     if table is None:
-        return _matrix(x)
-    names = unique_labels("x", list(table.names if data is None else x))
-    return Inputs(np.stack([_column("x", name, table) for name in names], axis=1), names)
+        return _matrix(x, argument)
+    names = unique_labels(argument, list(table.names if data is None else x))
+    return Inputs(np.stack([_column(argument, name, table) for name in names], axis=1), names)
 
 
-def design_of(x: Any, data: Any, wanted: Sequence[Label]) -> Float[np.ndarray, "row input"]:
+def design_of(x: Any, data: Any, wanted: Sequence[Label], argument: str = "x") -> Float[np.ndarray, "row input"]:
     """The inputs of new rows in the order of `wanted`, their labels; ValueError where one is not there, or missing."""
-    inputs = _read_inputs(x, data)
+    inputs = read_inputs(x, data, argument)
     columns = inputs.x
     if inputs.labels is not None:
         absent = [label for label in wanted if label not in inputs.labels]
         if absent:
             raise ValueError(
-                f"x must have the inputs {list(wanted)}; {absent[0]!r} is not among {list(inputs.labels)}."
+                f"{argument} must have the inputs {list(wanted)}; {absent[0]!r} is not among {list(inputs.labels)}."
             )
         columns = columns[:, [inputs.labels.index(label) for label in wanted]]
     if columns.shape[1] != len(wanted):
-        raise ValueError(f"x must have {len(wanted)} inputs a row; it has {columns.shape[1]}.")
+        raise ValueError(f"{argument} must have {len(wanted)} inputs a row; it has {columns.shape[1]}.")
     if np.isnan(columns).any():
-        raise ValueError(f"x must be complete; row {int(np.argmax(np.isnan(columns).any(axis=1)))} misses an input.")
+        raise ValueError(
+            f"{argument} must be complete; row {int(np.argmax(np.isnan(columns).any(axis=1)))} misses an input."
+        )
     return columns
 
 
-def _matrix(x: Any) -> Inputs:
+def _matrix(x: Any, argument: str) -> Inputs:
     cells = cells_of(np.asarray(x) if not isinstance(x, np.ma.MaskedArray) else x)
     if cells.ndim not in (1, 2):
-        raise ValueError(f"x must have axes (row,) or (row, input); its shape is {cells.shape}.")
-    numbers = _numbers("x", cells.ravel()).reshape(cells.shape)
+        raise ValueError(f"{argument} must have axes (row,) or (row, input); its shape is {cells.shape}.")
+    numbers = _numbers(argument, cells.ravel()).reshape(cells.shape)
     if cells.ndim == 1:
         return Inputs(numbers[:, None], None)
     return Inputs(numbers, tuple(range(cells.shape[1])))

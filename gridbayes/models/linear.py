@@ -15,6 +15,7 @@ Sources: Gelman et al., Bayesian Data Analysis, 3rd ed., sections 14.2 and 14.8;
 Problems (1974), chapter 25, on priors as rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -35,7 +36,7 @@ from gridbayes.program import Program, Slot
 from gridbayes.rows import design_of
 from gridbayes.summaries import Marginal
 
-__all__ = ["Linear", "linear"]
+__all__ = ["Given", "Linear", "linear", "stacked"]
 
 EXACT = 1e-13  # of the rows' size: a residual that small is rounding
 
@@ -77,12 +78,6 @@ class Linear:
     # --- given sigma ------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _prior(self) -> tuple[np.ndarray, np.ndarray]:
-        """m and 1 / s of each coefficient."""
-        normal = [term.prior if isinstance(term.prior, Normal) else None for term in self.terms]
-        return np.array([p.loc if p else 0.0 for p in normal]), np.array([1 / p.scale if p else 0.0 for p in normal])
-
-    @cached_property
     def _rows(self) -> tuple[np.ndarray, np.ndarray, float]:
         """R, Q'y and |y - Q Q'y|**2 of the rows over their e."""
         q, r = np.linalg.qr(self.x / self.errors[:, None])
@@ -92,20 +87,11 @@ class Linear:
 
     def given(self, sigma: Float[np.ndarray, " cell"]) -> "Given":
         """The coefficients and the evidence at each sigma."""
-        (r, projected, residual), (m, rate) = self._rows, self._prior
-        cells = len(sigma)
-        scaled = np.broadcast_to(r, (cells, *r.shape)) / sigma[:, None, None]
-        rows = np.concatenate([scaled, np.broadcast_to(np.diag(rate), (cells, len(m), len(m)))], axis=1)
-        right = np.concatenate([projected / sigma[:, None], np.broadcast_to(rate * m, (cells, len(m)))], axis=1)
-        q, root = np.linalg.qr(rows)  # root' root = A
-        mean = np.linalg.solve(root, np.einsum("kij,ki->kj", q, right)[..., None])[..., 0]
-        fit = (residual + np.sum((projected - mean @ r.T) ** 2, axis=1)) / sigma**2
-        misfit = np.sum((rate * (mean - m)) ** 2, axis=1)
-        flat = rate == 0
-        log_det = np.log(np.abs(np.diagonal(root, axis1=1, axis2=2))).sum(axis=1) - np.log(rate[~flat]).sum()
-        constant = LOG_2PI / 2 * (flat.sum() - len(self.y)) - np.log(self.errors).sum()
-        log_evidence = constant - len(self.y) * np.log(sigma) - (fit + misfit) / 2 - log_det
-        return Given(sigma, mean, np.linalg.inv(root), log_evidence)
+        r, projected, residual = self._rows
+        scaled = np.broadcast_to(r, (len(sigma), *r.shape)) / sigma[:, None, None]
+        mean, root, log_density = stacked(scaled, projected / sigma[:, None], [term.prior for term in self.terms])
+        constant = -LOG_2PI / 2 * len(self.y) - np.log(self.errors).sum() - residual / sigma**2 / 2
+        return Given(sigma, mean, root, constant - len(self.y) * np.log(sigma) + log_density)
 
     # --- the fit ------------------------------------------------------------------------------------------------------
 
@@ -192,11 +178,7 @@ class Linear:
             return one, two, masses.T
         j = self._column(first)
         if second[0] == "sigma":
-            (one,) = self.mixed(*self.cells.combinations(np.eye(len(self.terms))[[j]]))
-            mean, sd = self.cells.combinations(np.eye(len(self.terms))[[j]])
-            log_p = -(((one.grid.nodes[:, None] - mean) / sd) ** 2) / 2 - np.log(sd) + one.grid.log_weight[:, None]
-            masses = np.exp(log_p - LOG_2PI / 2) * self.hyper[0]
-            return one, Marginal(self.grids["sigma"], self.hyper[0]), masses / masses.sum()
+            return self.cells.with_scale(j, self.mixed, Marginal(self.grids["sigma"], self.hyper[0]))
         k = self._column(second)
         one, two = self.mixed(*self.cells.combinations(np.eye(len(self.terms))[[j, k]]))
         masses = self.cells.pair(j, k, one.grid, two.grid, self.hyper[0])
@@ -248,9 +230,27 @@ class Linear:
         return np.column_stack([ones, columns])
 
 
+def stacked(
+    rows: Float[np.ndarray, "cell row coefficient"], right: Float[np.ndarray, "cell row"], priors: list[Prior]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Least squares |right - rows b|**2 with priors of b as further rows: mean (cell, coefficient), root with root root' its
+    covariance, and log int p(b) exp(-|right - rows b|**2 / 2) db, (cell,)."""
+    normal = [prior if isinstance(prior, Normal) else None for prior in priors]
+    m, rate = np.array([p.loc if p else 0.0 for p in normal]), np.array([1 / p.scale if p else 0.0 for p in normal])
+    cells, flat = len(rows), rate == 0
+    more = np.broadcast_to(np.diag(rate), (cells, len(m), len(m)))
+    q, upper = np.linalg.qr(np.concatenate([rows, more], axis=1))  # upper' upper = A
+    target = np.concatenate([right, np.broadcast_to(rate * m, (cells, len(m)))], axis=1)
+    mean = np.linalg.solve(upper, np.einsum("kij,ki->kj", q, target)[..., None])[..., 0]
+    fit = np.sum((right - np.einsum("kij,kj->ki", rows, mean)) ** 2, axis=1)
+    misfit = np.sum((rate * (mean - m)) ** 2, axis=1)
+    log_det = np.log(np.abs(np.diagonal(upper, axis1=1, axis2=2))).sum(axis=1) - np.log(rate[~flat]).sum()
+    return mean, np.linalg.inv(upper), LOG_2PI / 2 * flat.sum() - (fit + misfit) / 2 - log_det
+
+
 @dataclass(frozen=True, eq=False)
 class Given:
-    """The coefficients given each sigma: b ~ N(mean, root root'), and log p(y | sigma)."""
+    """The coefficients given each value of a scale, sigma or tau: b ~ N(mean, root root'), and log p(y | scale)."""
 
     sigma: Float[np.ndarray, " cell"]
     mean: Float[np.ndarray, "cell coefficient"]
@@ -262,6 +262,16 @@ class Given:
     ) -> tuple[Float[np.ndarray, "item cell"], Float[np.ndarray, "item cell"]]:
         """Mean and sd of a . b given sigma."""
         return a @ self.mean.T, np.sqrt(np.sum((a @ self.root) ** 2, axis=2)).T
+
+    def with_scale(
+        self, j: int, mixed: Callable[..., tuple[Marginal, ...]], scale: Marginal
+    ) -> tuple[Marginal, Marginal, np.ndarray]:
+        """p(b_j, scale | y), (b_j, scale): b_j is normal given the scale; `mixed` gives its marginal."""
+        mean, sd = self.combinations(np.eye(self.mean.shape[1])[[j]])
+        (one,) = mixed(mean, sd)
+        log_p = -(((one.grid.nodes[:, None] - mean) / sd) ** 2) / 2 - np.log(sd) + one.grid.log_weight[:, None]
+        masses = np.exp(log_p - LOG_2PI / 2) * scale.masses
+        return one, scale, masses / masses.sum()
 
     def pair(self, j: int, k: int, one: Grid, two: Grid, masses: Float[np.ndarray, " cell"]) -> np.ndarray:
         """p(b_j, b_k | y) times the weights of both nodes, (one, two): b_k given b_j and sigma is normal."""

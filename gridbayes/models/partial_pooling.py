@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gridbayes.likelihoods import RowLikelihood
 from gridbayes.models.fit import fit
+from gridbayes.models.meta_regression import meta_regression
 from gridbayes.models.pooling import pooling, prior_or_scale
 from gridbayes.posterior import Posterior
 from gridbayes.priors import HalfCauchy, Normal, Prior
@@ -21,6 +22,8 @@ def partial_pooling(
     tau: Prior | object = None,
     mu_scale: float | None = None,
     tau_scale: float | None = None,
+    covariates: object = None,
+    slope: Prior | object = None,
     shared_sigma: bool = False,
     grids: Mapping[str, object] | None = None,
     program: Program | str | None = None,
@@ -42,6 +45,11 @@ def partial_pooling(
         short for `mu=Normal(0, mu_scale)` and `tau=HalfCauchy(tau_scale)`. `Jeffreys()` and `UniformShrinkage()` of tau
         are made of the known standard errors of the groups' means. Left out: Normal(mean, 2.5 sd) and
         HalfCauchy(sd) of the data, rounded; the summary's title states them.
+    covariates : of the groups, for meta-regression: theta_d ~ N(mu + x_d . slope, tau), mu the mean effect where all
+        covariates are 0. One value a group in the order of the groups, (group,) or (group, covariate), a dict by name, or a
+        table. For normal rows with known sigma, priors of mu and slopes Normal or Flat.
+    slope : the prior of the slopes, one for all or a dict by covariate. Left out: Normal(0, 2.5 sd of the data per sd of
+        the covariate).
     grids : explicit grids for mu, tau, theta (and sigma where it is learned): the discretised model, exactly. Those
         left out are placed automatically; with none given, the continuous model by quadrature.
     program : memo text to run in place of the model's own, on explicit grids.
@@ -49,7 +57,8 @@ def partial_pooling(
 
     Returns
     -------
-    Posterior of mu, tau, theta by group, and sigma where it is learned.
+    Posterior of mu, tau, theta by group, and sigma where it is learned; with covariates also `slope`, or `slope[name]`
+    where they have names.
 
     Raises
     ------
@@ -64,6 +73,9 @@ def partial_pooling(
     >>> post = partial_pooling(effects, sigma=errors, groups=list("ABCDEFGH"), mu=Normal(0, 5), tau=HalfCauchy(5))
     >>> round(post.mean("tau"), 6), round(post.log_evidence, 6)
     (3.597705, -31.311347)
+    >>> line = partial_pooling([1, 3, 5], sigma=0.1, covariates=[0, 1, 2], mu_scale=9, slope=Normal(0, 9), tau_scale=0.1)
+    >>> round(line.mean("slope"), 3)
+    2.0
     """
     priors = {
         "mu": prior_or_scale("mu", mu, mu_scale, lambda scale: Normal(0.0, scale)),
@@ -73,4 +85,6 @@ def partial_pooling(
         "partial", data, sigma=sigma, likelihood=likelihood, priors=priors, shared_sigma=shared_sigma, grids=grids,
         program=program, value=value, group=group, groups=groups,
     )  # fmt: skip
-    return fit(model)
+    if covariates is None and slope is not None:
+        raise TypeError(f"slope is the prior of covariates' slopes; slope is {slope!r}. Pass covariates= too.")
+    return fit(model) if covariates is None else meta_regression(model, covariates, priors["mu"], slope)

@@ -25,7 +25,7 @@ from gridbayes.priors import FromErrors, HalfCauchy, Normal, Prior, Uniform, as_
 from gridbayes.program import Program, Slot, signature
 from gridbayes.summaries import Marginal
 
-__all__ = ["Pooling", "as_posterior", "pooling", "prior_or_scale", "theta_prior"]
+__all__ = ["Pooling", "as_posterior", "checked_prior", "pooling", "prior_or_scale", "theta_prior"]
 
 Kind = Literal["complete", "no", "partial"]
 
@@ -192,9 +192,9 @@ def pooling(
         observations = observe(data, sigma=None if learned else sigma, value=value, group=group, groups=groups)
     if shared_sigma and not learned:
         raise ValueError("shared_sigma=True needs a prior for sigma; sigma is known here. Leave shared_sigma out.")
-    checked = {name: _prior(name, prior, observations, likelihood) for name, prior in priors.items()}
+    checked = {name: checked_prior(name, prior, observations, likelihood) for name, prior in priors.items()}
     if learned:
-        checked["sigma"] = _prior("sigma", sigma, observations, likelihood)
+        checked["sigma"] = checked_prior("sigma", sigma, observations, likelihood)
     text = Program(program) if isinstance(program, str) else program
     model = Pooling(kind, observations, checked, likelihood, shared_sigma, _grids(grids, kind, learned), text)
     if text is not None and not set(model.names) <= set(model.grids):
@@ -224,7 +224,8 @@ def _observed(
     return observations
 
 
-def _prior(name: str, prior: object, observations: Observations, likelihood: RowLikelihood | None) -> Prior:
+def checked_prior(name: str, prior: object, observations: Observations, likelihood: RowLikelihood | None) -> Prior:
+    """The prior of a parameter as a call states it, or the default on the data's own scale."""
     if prior is None and likelihood is not None:
         centres, widths = likelihood.location(observations)
         return _default_prior(name, centres[observations.count > 0], float(np.median(widths)))
