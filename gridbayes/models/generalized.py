@@ -295,6 +295,9 @@ class _Reported:
         """The parameters at the points of the quadrature, and their masses."""
         return self.source.model.weighted()  # pyright: ignore[reportAttributeAccessIssue]
 
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return self.source.model.sample(n, rng)  # pyright: ignore[reportAttributeAccessIssue]
+
     def predict(self, x: object, *, data: object = None, **known: object) -> Posterior:
         """`expected` and `y` of new rows; counts take `trials=` or `exposure=`, others known `errors=`, 1 if left out."""
         name = {"logistic": "trials", "poisson": "exposure"}.get(self.model.family, "errors")

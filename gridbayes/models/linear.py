@@ -33,10 +33,12 @@ from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Normal, Prior
 from gridbayes.program import Program, Slot
 from gridbayes.rows import design_of
+from gridbayes.rules import normal_log_density, product, product_size
 from gridbayes.summaries import Marginal
 
 __all__ = ["Linear", "linear"]
 
+MOST = 2**18  # nodes of all parameters together
 EXACT = 1e-13  # of the rows' size: a residual that small is rounding
 
 
@@ -208,6 +210,37 @@ class Linear:
         direction = np.zeros((1, len(self.terms)))
         direction[0, labelled[first]], direction[0, labelled[second]] = 1.0, -1.0
         return self.mixed(*self.cells.combinations(direction))[0]
+
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws: sigma by its distribution function, the coefficients given it as normals."""
+        sigma = {name: Marginal(grid, self.hyper[0]).quantile(rng.random(n)) for name, grid in self.grids.items()}
+        given = self.given(sigma["sigma"]) if sigma else self.cells
+        root = np.broadcast_to(given.root, (n, *given.root.shape[1:]))
+        noise = np.einsum("kij,kj->ki", root, rng.standard_normal((n, len(self.terms))))
+        return {**self._by_name(given.mean + noise), **sigma}
+
+    def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """sigma's nodes, and at each of them Gauss-Hermite points of the coefficients (rules.py), as many as MOST allows."""
+        share, d = self.hyper[0], len(self.terms)
+        order = max((order for order in range(2, 10) if product_size(order, d) * len(share) <= MOST), default=None)
+        if order is None:
+            raise ValueError(
+                f"weighted has no room for {d} coefficients in {MOST:,} nodes. Use post.sample(n), or post.to_xarray() for "
+                "each by itself."
+            )
+        rule = product(order, d)
+        points = self.cells.mean[:, None] + np.einsum("kij,pj->kpi", self.cells.root, rule.z)
+        masses = np.outer(share, np.exp(rule.log_weight + normal_log_density(rule.z))).ravel()
+        sigma = {name: np.repeat(grid.nodes, len(rule)) for name, grid in self.grids.items()}
+        return {**self._by_name(points.reshape(-1, d)), **sigma}, masses
+
+    def _by_name(self, b: Float[np.ndarray, "point coefficient"]) -> dict[str, np.ndarray]:
+        """Coefficients by the parameter that they are reported as: (point,), or (point, label)."""
+        found = {}
+        for name in dict.fromkeys(term.name for term in self.terms):
+            own = [j for j, term in enumerate(self.terms) if term.name == name]
+            found[name] = b[:, own[0]] if self.terms[own[0]].label is None else b[:, own]
+        return found
 
     @property
     def _coarse(self) -> "Linear":

@@ -86,6 +86,14 @@ class Pooling:
         theta = () if self.kind == "complete" else ("theta",)
         return frozenset((*theta, *(("sigma",) if self.own_sigma else ())))
 
+    def require_shared(self, question: str) -> None:
+        """Raise where the groups share no parameter."""
+        if not self.hyper:
+            raise ValueError(
+                f"{question} needs a parameter that the groups share; {self.title} has none. post.to_xarray() has the nodes "
+                "of each group's own parameters, post.sample(n) draws of all."
+            )
+
     def refined(self, posterior: Posterior, coarse: Posterior) -> Accuracy:
         """The accuracy of a fit on automatic grids beside a coarser one: mu, and a theta without data, follow tau."""
         supports = {name: prior.support for name, prior in self.priors.items()}
