@@ -290,6 +290,23 @@ class Posterior:
         data = points_dataset({**points, "p_node": masses}, "node", self.groups)
         return data.assign_attrs(model=self.model.title, log_evidence=self.log_evidence)
 
+    def to_arviz(self, draws: int = 1000, seed: int = 0) -> "xr.DataTree":
+        """Equal-weight draws as ArviZ 1.x takes them, `draws` in each of four chains: for summary, plot_forest, loo and the
+        rest. `pip install gridbayes[arviz]` brings ArviZ and what writes the tree to NetCDF.
+
+        Groups: posterior; posterior_predictive, log_likelihood and observed_data where the model knows its rows (pooling,
+        regressions, proportion); prior where it is proper and grids are automatic. Each variable carries `exact_mean` and
+        `exact_sd`, to hold against what draws say; groups carry the log evidence.
+
+        >>> import gridbayes as gb
+        >>> tree = gb.partial_pooling([1, -15, 30], sigma=15, mu_scale=10, tau_scale=10).to_arviz(draws=100)
+        >>> sorted(tree.children)
+        ['log_likelihood', 'observed_data', 'posterior', 'posterior_predictive', 'prior']
+        """
+        from gridbayes.arviz_tree import tree_of
+
+        return tree_of(self, draws, seed)
+
     def _only(self, question: str) -> tuple[str, Marginal]:
         """The one number of this posterior, and its name."""
         if len(self.rows) != 1:

@@ -15,6 +15,7 @@ from gridbayes.summaries import cell_coefficients, inverse
 __all__ = ["as_count", "from_densities", "from_log_masses", "from_masses", "from_table", "product_nodes"]
 
 TOGETHER = 2**21  # numbers of one temporary
+NOTHING = 1e-22  # of the heaviest: what a node may weigh and be left out
 
 
 def as_count(n: object) -> int:
@@ -124,7 +125,7 @@ def _from_panels(
 def product_nodes(
     masses: Float[np.ndarray, "*nodes"], grids: Mapping[str, Grid]
 ) -> tuple[dict[str, Float[np.ndarray, " node"]], Float[np.ndarray, " node"]]:
-    """Every combination of nodes with its mass, those of mass 0 left out: the parameters by name, and the masses."""
+    """Every combination of nodes that weighs anything: the parameters by name, and the masses."""
     mesh = np.meshgrid(*(grid.nodes for grid in grids.values()), indexing="ij")
-    kept = masses.ravel() > 0
+    kept = masses.ravel() > NOTHING * masses.max()
     return {name: nodes.ravel()[kept] for name, nodes in zip(grids, mesh, strict=True)}, masses.ravel()[kept]

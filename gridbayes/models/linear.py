@@ -15,8 +15,10 @@ Sources: Gelman et al., Bayesian Data Analysis, 3rd ed., sections 14.2 and 14.8;
 Problems (1974), chapter 25, on priors as rows.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -26,7 +28,7 @@ from gridbayes.accuracy import Accuracy
 from gridbayes.conditional import LOG_2PI, mixtures, weighty
 from gridbayes.engine import each_memo, hyper_memo, run_groups, run_hyper
 from gridbayes.grids import COARSE, FINE, Grid, adapt
-from gridbayes.models.coefficients import Term
+from gridbayes.models.coefficients import Term, by_name, columns_of, drawn_from_prior
 from gridbayes.models.predicted import predicted, warn_outside
 from gridbayes.models.scales import power_at_zero, scale_edges
 from gridbayes.posterior import Address, Posterior
@@ -217,7 +219,7 @@ class Linear:
         given = self.given(sigma["sigma"]) if sigma else self.cells
         root = np.broadcast_to(given.root, (n, *given.root.shape[1:]))
         noise = np.einsum("kij,kj->ki", root, rng.standard_normal((n, len(self.terms))))
-        return {**self._by_name(given.mean + noise), **sigma}
+        return {**by_name(self.terms, given.mean + noise), **sigma}
 
     def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """sigma's nodes, and at each of them Gauss-Hermite points of the coefficients (rules.py), as many as MOST allows."""
@@ -232,15 +234,22 @@ class Linear:
         points = self.cells.mean[:, None] + np.einsum("kij,pj->kpi", self.cells.root, rule.z)
         masses = np.outer(share, np.exp(rule.log_weight + normal_log_density(rule.z))).ravel()
         sigma = {name: np.repeat(grid.nodes, len(rule)) for name, grid in self.grids.items()}
-        return {**self._by_name(points.reshape(-1, d)), **sigma}, masses
+        return {**by_name(self.terms, points.reshape(-1, d)), **sigma}, masses
 
-    def _by_name(self, b: Float[np.ndarray, "point coefficient"]) -> dict[str, np.ndarray]:
-        """Coefficients by the parameter that they are reported as: (point,), or (point, label)."""
-        found = {}
-        for name in dict.fromkeys(term.name for term in self.terms):
-            own = [j for j, term in enumerate(self.terms) if term.name == name]
-            found[name] = b[:, own[0]] if self.terms[own[0]].label is None else b[:, own]
-        return found
+    @property
+    def observed(self) -> tuple[str, PerRow, dict[str, Any]]:
+        return "y", self.y, {}
+
+    def rows_given(self, draws: Mapping[str, np.ndarray]) -> Any:
+        """The distribution of each row given each draw, (draw, row)."""
+        from scipy.stats import norm  # here: half a second, for draws alone
+
+        b = columns_of(self.terms, draws)
+        return norm(b @ self.x.T, np.multiply.outer(draws.get("sigma", np.full(len(b), self.sigma)), self.errors))
+
+    def drawn_from_prior(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of the parameters before the data; none from an improper prior."""
+        return drawn_from_prior(self.terms, self.sigma, n, rng)
 
     @property
     def _coarse(self) -> "Linear":

@@ -122,6 +122,20 @@ class _Proportion:
             log_evidence -= float(np.log(np.exp(log_prior).sum()))
         return Posterior({"p": (Marginal(self.grid, masses),)}, (), frozenset(), log_evidence, self.program, self)
 
+    @property
+    def observed(self) -> tuple[str, np.ndarray, dict[str, object]]:
+        return "successes", np.array([self.k]), {}
+
+    def rows_given(self, draws: Mapping[str, np.ndarray]):
+        """The distribution of the successes given each draw, (draw, 1)."""
+        from scipy.stats import binom  # here: half a second, for draws alone
+
+        return binom(self.n, draws["p"][:, None])
+
+    def drawn_from_prior(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of p before the data; none of an explicit grid."""
+        return {"p": self.prior.ppf(rng.random(n))} if self.explicit is None else {}
+
     def joint(self, first, second):
         raise ValueError(f"{self.title}: there is one parameter, and no joint.")
 
