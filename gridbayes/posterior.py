@@ -4,6 +4,7 @@ import html
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -306,6 +307,16 @@ class Posterior:
         from gridbayes.arviz_tree import tree_of
 
         return tree_of(self, draws, seed)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model with its data, priors and grids to `path`, an npz file without pickle; `gridbayes.load` reads it.
+
+        Loaded it is fitted again, which takes milliseconds, and answers everything that this posterior does. Of pooling
+        models, regressions and `proportion`; others hold code of yours: save `post.to_xarray()` or `post.weighted()`.
+        """
+        from gridbayes.storage import save
+
+        save(self, path)
 
     def _only(self, question: str) -> tuple[str, Marginal]:
         """The one number of this posterior, and its name."""

@@ -35,6 +35,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["models.complete_pooling", "models.no_pooling", "models.partial_pooling"],
     ["models.linear_regression", "models.logistic_regression", "models.mixture", "models.mixture_of_regressions"],
     ["models.normal", "models.poisson_regression", "models.proportion"],
+    ["storage"],
     ["models"],
     ["plots.save"],
     ["plots.pooling"],
