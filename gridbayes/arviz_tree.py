@@ -23,7 +23,7 @@ __all__ = ["tree_of"]
 CHAINS = 4
 
 
-def tree_of(post: Posterior, draws: int, seed: int) -> "xr.DataTree":
+def tree_of(post: Posterior, draws: Any, seed: int) -> "xr.DataTree":
     """The tree of `post.to_arviz`."""
     import xarray as xr
 

@@ -246,11 +246,11 @@ class Posterior:
 
     # --- draws and nodes ----------------------------------------------------------------------------------------
 
-    def sample(self, n: int, seed: "int | np.random.Generator" = 0) -> "xr.Dataset":
+    def sample(self, n: Any, seed: "int | np.random.Generator" = 0) -> "xr.Dataset":
         """n independent draws of all parameters, jointly: (draw,), and (draw, group) for those of every group.
 
-        On automatic grids and on grids with weights they come from the continuous density between the nodes, on explicit
-        points they are nodes. Nothing is iterated, so there is nothing to diagnose; the same seed gives the same draws.
+        On automatic grids they come from the continuous density between the nodes, on explicit ones of a pooling model they
+        are nodes. Nothing is iterated, so there is nothing to diagnose; the same seed gives the same draws.
 
         Raises
         ------
@@ -291,7 +291,7 @@ class Posterior:
         data = points_dataset({**points, "p_node": masses}, "node", self.groups)
         return data.assign_attrs(model=self.model.title, log_evidence=self.log_evidence)
 
-    def to_arviz(self, draws: int = 1000, seed: int = 0) -> "xr.DataTree":
+    def to_arviz(self, draws: Any = 1000, seed: int = 0) -> "xr.DataTree":
         """Equal-weight draws as ArviZ 1.x takes them, `draws` in each of four chains: for summary, plot_forest, loo and the
         rest. `pip install gridbayes[arviz]` brings ArviZ and what writes the tree to NetCDF.
 

@@ -57,8 +57,8 @@ def save(post: Posterior, path: str | Path) -> None:
     model = getattr(post.model, "model", post.model)
     if not isinstance(model, MODELS):
         raise TypeError(
-            f"save takes posteriors of pooling models, regressions and proportion; {post.model.title} is made by code that a "
-            "file cannot hold. Save what it says: post.to_xarray(), post.weighted() or post.sample(n), each with .to_netcdf."
+            f"save takes posteriors of pooling models, regressions and proportion; {post.model.title} is made otherwise, by "
+            "code that a file cannot hold. Save what it says: post.to_xarray() or post.weighted(), with .to_netcdf(path)."
         )
     arrays: dict[str, np.ndarray] = {}
     content = {"format": FORMAT, "model": _packed(model, arrays), "answers": _answers(post)}
@@ -87,8 +87,8 @@ def load(path: str | Path) -> Posterior:
     content, arrays = _read(path)
     if content.get("format") != FORMAT:
         raise ValueError(
-            f"{path} has format {content.get('format')!r}; this version of gridbayes reads format {FORMAT}. Load it with the "
-            "version that wrote it."
+            f"{path} has format {content.get('format')!r}; this version of gridbayes reads format {FORMAT}. Load it with "
+            "the version that wrote it."
         )
     try:
         model = _unpacked(content["model"], arrays)
@@ -158,8 +158,8 @@ def _packed(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return {"scipy": _name_in_scipy(frozen), "arguments": _packed((frozen.args, frozen.kwds), arrays)}
     if not is_dataclass(value) or STORED.get(type(value).__name__) is not type(value):
         raise TypeError(
-            f"save cannot hold {value!r}, a {type(value).__name__}: a file has no code. Use priors of gridbayes or frozen ones "
-            "of scipy, labels that are text or numbers and the model's own program; or save post.to_xarray().to_netcdf(path)."
+            f"save cannot hold {value!r:.80}, a {type(value).__name__}: a file has no code. Use priors of gridbayes or frozen "
+            "ones of scipy, labels that are text or numbers, the model's own program; or post.to_xarray().to_netcdf(path)."
         )
     own = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, (Binomial, Poisson)):  # the call's trials and exposures are with the rows
