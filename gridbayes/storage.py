@@ -103,7 +103,7 @@ def load(path: str | Path) -> Posterior:
 def _read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What is in the file."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as source, np.load(source, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         content = json.loads(arrays.pop(ENTRY).tobytes())
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -158,8 +158,8 @@ def _packed(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return {"scipy": _name_in_scipy(frozen), "arguments": _packed((frozen.args, frozen.kwds), arrays)}
     if not is_dataclass(value) or STORED.get(type(value).__name__) is not type(value):
         raise TypeError(
-            f"save cannot hold {value!r:.80}, a {type(value).__name__}: a file has no code. Use priors of gridbayes or frozen "
-            "ones of scipy, labels that are text or numbers, the model's own program; or post.to_xarray().to_netcdf(path)."
+            f"save cannot hold {value!r:.80}, a {type(value).__name__}: a file has no code. Use priors of gridbayes or "
+            "frozen ones of scipy, labels that are text or numbers, and the model's own program; or save post.to_xarray()."
         )
     own = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, (Binomial, Poisson)):  # the call's trials and exposures are with the rows

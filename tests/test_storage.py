@@ -138,10 +138,13 @@ class OwnPrior:
     """No class of gridbayes or scipy."""
 
     def logpdf(self, x):
-        return st.norm.logpdf(x, 0, 5)
+        return st.beta.logpdf(x, 2, 3)
 
     def ppf(self, q):
-        return st.norm.ppf(q, 0, 5)
+        return st.beta.ppf(q, 2, 3)
+
+    def support(self):
+        return 0.0, 1.0
 
 
 def bell(a):
@@ -155,9 +158,9 @@ def test_code_is_not_saved(tmp_path):
     refused = {
         "save takes posteriors of pooling models": gb.enumerate(bell, {"a": gb.linspace(-3, 3, 9)}, progress=False),
         "new row in every group .* is made otherwise": plain.predict(),
-        "a Custom: a file has no code": gb.partial_pooling(ROWS, sigma=2, mu=OwnPrior(), tau_scale=3),
+        "a Custom: a file has no code": gb.proportion(6, 12, p=OwnPrior()),
         "a Program: a file has no code": own_text,
-        "a complex: a file has no code": gb.partial_pooling({1j: [3.0], "b": [4.0]}, sigma=2, mu_scale=5, tau_scale=3),
+        "a complex: a file has no code": gb.complete_pooling({1j: [3.0], "b": [4.0]}, sigma=2, theta=gb.Normal(0, 5)),
     }
     for message, post in refused.items():
         with pytest.raises(TypeError, match=message):

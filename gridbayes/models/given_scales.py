@@ -378,8 +378,8 @@ class GivenScales:
 
     def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Draws of the scales from their joint, and of what they leave in closed form (draws.py)."""
-        drawn = from_table(self.scale_masses, list(self.scales.values()), n, rng) if self.scales else []
-        cells = dict(zip(self.scales, drawn, strict=True))
+        grids = list(self.scales.values())
+        cells = dict(zip(self.scales, from_table(self.scale_masses, grids, n, rng) if grids else [], strict=True))
         if self.model.kind == "no":
             thetas = [location_given(group, n, rng) for group in self._by_group(cells)]
             return {**cells, "theta": np.stack(thetas, axis=1)}
