@@ -35,6 +35,8 @@ def from_table(
     A cell of the product is drawn by its mass. Inside it the density is a product of polynomials, summed: the first
     parameter is drawn from its marginal there, the next from its density given the first, and so on.
     """
+    if not grids:
+        return []
     axes = range(len(grids))
     for axis, grid in enumerate(grids):  # (node, ...) becomes (cell, degree, ...), an axis at a time
         cells = cell_coefficients(grid, np.moveaxis(masses, 2 * axis, -1))

@@ -161,8 +161,7 @@ class GivenScales:
     @property
     def scale_masses(self) -> Float[np.ndarray, "*scales"]:
         """p(scales | t) on the product of their grids, by the closed form."""
-        masses = np.exp(self.log_joint - logsumexp(self.log_joint))
-        return masses.reshape([len(grid) for grid in self.scales.values()])
+        return np.exp(self.log_joint - logsumexp(self.log_joint)).reshape([len(grid) for grid in self.scales.values()])
 
     def posterior(self) -> Posterior:
         refuse_improper(self.model)
@@ -378,8 +377,7 @@ class GivenScales:
 
     def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Draws of the scales from their joint, and of what they leave in closed form (draws.py)."""
-        grids = list(self.scales.values())
-        cells = dict(zip(self.scales, from_table(self.scale_masses, grids, n, rng) if grids else [], strict=True))
+        cells = dict(zip(self.scales, from_table(self.scale_masses, [*self.scales.values()], n, rng), strict=True))
         if self.model.kind == "no":
             thetas = [location_given(group, n, rng) for group in self._by_group(cells)]
             return {**cells, "theta": np.stack(thetas, axis=1)}
@@ -391,9 +389,8 @@ class GivenScales:
     def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The nodes of the shared parameters, and their masses."""
         self.model.require_shared("weighted")
-        if self.model.kind == "no":
-            return product_nodes(self.scale_masses, self.scales)
-        return product_nodes(self.hyper[0], self.grids)
+        masses, grids = (self.scale_masses, self.scales) if self.model.kind == "no" else (self.hyper[0], self.grids)
+        return product_nodes(masses, grids)
 
     @cached_property
     def _discretised(self) -> FittedModel:
