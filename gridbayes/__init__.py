@@ -42,6 +42,7 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     )
     from gridbayes.program import Program
     from gridbayes.quadrature import ModeError, QuadratureWarning, ResolutionError, quadrature
+    from gridbayes.storage import load
     from gridbayes.user_memo import memo, sweep
 
 __version__ = "0.1.0"
@@ -84,6 +85,7 @@ __all__ = [
     "geomspace",
     "linear_regression",
     "linspace",
+    "load",
     "logistic_regression",
     "memo",
     "mixture",

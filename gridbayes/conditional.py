@@ -31,6 +31,7 @@ __all__ = [
     "mixture_edges",
     "mixtures",
     "normal_edges",
+    "prior_edges",
     "weighty",
 ]
 
@@ -178,7 +179,7 @@ class Conditional:
         """The density of mu itself, mixed over the cells with weights p(k | t), on few panels."""
         cells = self.cells_of(log_w)
         if not (self.sums[1] > 0).all():  # no rows: mu keeps its prior
-            return fewest(self.prior.logpdf, _prior_edges(self.prior), tol, order)
+            return fewest(self.prior.logpdf, prior_edges(self.prior), tol, order)
         mu = Affine(*(np.full((1, len(cells)), value) for value in (0.0, 1.0, 0.0)))
         mean, sd = self._normal(mu, cells)
         (edges,) = _first_edges(mean, sd, log_w[cells], normal_edges(tol, order))
@@ -426,7 +427,7 @@ def _with_marks(edges: np.ndarray, marks: np.ndarray) -> np.ndarray:
     return np.union1d(edges, marks[(marks > edges[0]) & (marks < edges[-1])])
 
 
-def _prior_edges(prior: Prior) -> np.ndarray:
+def prior_edges(prior: Prior) -> np.ndarray:
     """First panels that hold all of a proper prior but 1e-15 at each end."""
     low, high = (float(end) for end in prior.ppf(np.array([1e-15, 1 - 1e-15])))
     low, high = (end if np.isfinite(end) else bound for end, bound in zip(prior.support, (low, high), strict=True))

@@ -26,6 +26,7 @@ from gridbayes.coarser import Coarser
 from gridbayes.grids import Grid, as_grid
 from gridbayes.log_joint import LogJoint
 from gridbayes.posterior import Address, Posterior, PosteriorError, checked_masses
+from gridbayes.sampling import from_table, product_nodes
 from gridbayes.streaming import Axis, Data, Sums, Table, Traced, stream
 from gridbayes.summaries import Marginal
 
@@ -174,6 +175,14 @@ class _Summed:
         """
         keep = tuple(range(len(self._grids)))
         return self._masses(self.model.table(keep), keep)
+
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws from the joint of all parameters."""
+        return dict(zip(self.model.grids, from_table(self.joint_of_all(), self._grids, n, rng), strict=True))
+
+    def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Every cell with any mass: the parameters there, and the masses."""
+        return product_nodes(self.joint_of_all(), self.model.grids)
 
     def _masses(self, table: np.ndarray, keep: tuple[int, ...]) -> np.ndarray:
         for place, axis in zip(range(len(keep)), keep, strict=True):

@@ -72,6 +72,12 @@ class Exchange:
         own = {name: np.asarray(x) for name, x in space.own(u).items()}
         return space.line(self.permuted(own, np.argsort(own[self.names[0]]).tolist()))
 
+    def in_order(self, space: Space, u: np.ndarray) -> np.ndarray:
+        """Whether the components of the first named vector increase, (point,)."""
+        if not self.names:
+            return np.ones(len(u), bool)
+        return (np.diff(space.own(u)[self.names[0]], axis=-1) > 0).all(axis=-1)
+
     def require_invariance(self, target: Target, u: np.ndarray) -> None:
         """Refuse a density that changes when the components trade places at u, (dimension,).
 

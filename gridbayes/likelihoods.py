@@ -12,11 +12,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.special import gammaln, logit
+from scipy.special import expit, gammaln, logit
 
 from gridbayes.densities import student_t_lpdf
 from gridbayes.observations import Observations
@@ -133,6 +133,10 @@ class RowLikelihood(ABC):
         """Where the rows of each group put theta_d, and about how closely: finite for a group without rows too."""
 
     @abstractmethod
+    def rows(self, theta: Float[np.ndarray, "*shape row"], known: Float[np.ndarray, "*shape row"] | None) -> Any:
+        """The distribution of rows with this theta and this known number, as scipy's."""
+
+    @abstractmethod
     def edges(self, observations: Observations, low: float, high: float) -> list[Float[np.ndarray, " _edge"]]:
         """Panels in which a polynomial of degree 15 follows log L_d, a list for each group; cut where L_d is nothing."""
 
@@ -191,6 +195,11 @@ class _Counted(_Canonical):
 
     def _bend(self, n: float) -> float:
         return 0.0
+
+    def rows(self, theta: np.ndarray, known: np.ndarray | None) -> Any:
+        from scipy.stats import binom  # here: half a second, for draws alone
+
+        return binom(1 if known is None else known, expit(theta))
 
     def informative(self, observations: Observations) -> np.ndarray:
         y, n, _ = self._sums(observations)
@@ -276,6 +285,11 @@ class Poisson(_Canonical):
     def check(self, observations: Observations) -> None:
         _require_counts(observations, "Poisson")
 
+    def rows(self, theta: np.ndarray, known: np.ndarray | None) -> Any:
+        from scipy.stats import poisson
+
+        return poisson((1.0 if known is None else known) * np.exp(theta))
+
     def _cumulant(self, theta: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
             return np.exp(theta)
@@ -321,6 +335,11 @@ class StudentTErrors(RowLikelihood):
 
     def check(self, observations: Observations) -> None:
         """Any finite value is possible."""
+
+    def rows(self, theta: np.ndarray, known: np.ndarray | None) -> Any:
+        from scipy.stats import t
+
+        return t(self.df, theta, known)
 
     def by_group(self, observations: Observations) -> list[LogLikelihood]:
         def of_group(y: np.ndarray, scale: np.ndarray, theta: np.ndarray) -> np.ndarray:

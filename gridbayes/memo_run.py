@@ -12,10 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from gridbayes.accuracy import Accuracy
+from gridbayes.grids import Grid
 from gridbayes.linking import Linkage, compiled
 from gridbayes.memo_text import Axis
 from gridbayes.posterior import Address, Posterior, PosteriorError
 from gridbayes.program import Program
+from gridbayes.sampling import from_table, product_nodes
 from gridbayes.summaries import Marginal
 
 if TYPE_CHECKING:  # loaded by the first labelled result
@@ -212,6 +214,11 @@ class Run:
         return self.marginals[first], self.marginals[second], masses if pair[0] < pair[1] else masses.T
 
     @property
+    def table(self) -> tuple[np.ndarray, dict[str, Grid]]:
+        """The masses of all parameters together, and the grid of each axis."""
+        return self._masses, {axis.name: self.linkage.by_name[axis.domain].nodes for axis in self.axes}
+
+    @property
     def accuracy(self) -> Accuracy:
         """The distance to the same memo on coarser grids."""
         continuous = [axis.name for axis in self.axes if self.linkage.by_name[axis.domain].grid is not None]
@@ -250,6 +257,13 @@ class _Enumerated:
 
     def accuracy(self, posterior: Posterior) -> Accuracy:
         return self.run.accuracy
+
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        masses, grids = self.run.table
+        return dict(zip(grids, from_table(masses, list(grids.values()), n, rng), strict=True))
+
+    def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        return product_nodes(*self.run.table)
 
 
 def _mapped(one: Any, swept: dict[str, jax.Array]) -> jax.Array:

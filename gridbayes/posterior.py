@@ -4,13 +4,16 @@ import html
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
 from gridbayes.accuracy import PROB, Accuracy
 from gridbayes.grids import Grid
+from gridbayes.labelled import axis_of, mass_array, points_dataset, ragged_array, weight_of
 from gridbayes.program import Program
+from gridbayes.sampling import as_count, product_nodes
 from gridbayes.summaries import Marginal, checked_number, checked_probability
 
 if TYPE_CHECKING:  # xarray and pandas are loaded by the first labelled result: importing gridbayes loads neither
@@ -126,13 +129,13 @@ class Posterior:
 
         name, found = self._find(name, group)
         if name not in self.per_group or group is not None:
-            return _mass_array(name, found[0]).assign_coords(self.labels.get(name, {}))
+            return mass_array(name, found[0]).assign_coords(self.labels.get(name, {}))
         if all(marginal.grid is found[0].grid for marginal in found):
             masses = np.stack([marginal.masses for marginal in found])
             grid = found[0].grid
-            coordinates = {"group": _axis(self.groups), name: grid.nodes, **_weight(grid, (name,))}
+            coordinates = {"group": axis_of(self.groups), name: grid.nodes, **weight_of(grid, (name,))}
             return xr.DataArray(masses, dims=("group", name), coords=coordinates, name=f"p_{name}")
-        return _ragged_array(name, found, self.groups)
+        return ragged_array(name, found, self.groups)
 
     def joint(self, first: str, second: str, group: Hashable = None) -> "xr.DataArray":
         """p(first, second | t) as masses that sum to 1: (first, second). A per-group parameter needs `group`.
@@ -237,9 +240,93 @@ class Posterior:
         if best not in ("highest", "lowest"):
             raise ValueError(f"best must be 'highest' or 'lowest'; best is {best!r}.")
         ranks = self._ask("rank")()
-        coordinates = {"group": _axis(self.groups), "rank": np.arange(1, len(ranks) + 1)}
+        coordinates = {"group": axis_of(self.groups), "rank": np.arange(1, len(ranks) + 1)}
         ranks = ranks if best == "highest" else ranks[:, ::-1]
         return xr.DataArray(ranks, coords=coordinates, dims=("group", "rank"), name="p_rank", attrs={"best": best})
+
+    # --- draws and nodes ----------------------------------------------------------------------------------------
+
+    def sample(self, n: Any, seed: "int | np.random.Generator" = 0) -> "xr.Dataset":
+        """n independent draws of all parameters, jointly: (draw,), and (draw, group) for those of every group.
+
+        On automatic grids they come from the continuous density between the nodes, on explicit ones of a pooling model they
+        are nodes. Nothing is iterated, so there is nothing to diagnose; the same seed gives the same draws.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When n is no whole number from 1, or numbers are known one by one, as predictions of several rows are.
+
+        >>> import gridbayes as gb
+        >>> post = gb.partial_pooling({"G": [1], "E": [-15], "M": [30]}, sigma=15, mu_scale=10, tau_scale=10)
+        >>> draws = post.sample(2000)
+        >>> bool(abs(draws["mu"].mean() - post.mean("mu")) < 4 * post.sd("mu") / 2000**0.5)
+        True
+        """
+        n, rng = as_count(n), np.random.default_rng(seed)
+        if hasattr(self.model, "sample"):
+            drawn = self.model.sample(n, rng)  # pyright: ignore[reportAttributeAccessIssue]
+        else:
+            name, marginal = self._only("sample")
+            drawn = {name: marginal.quantile(rng.random(n))}
+        data = points_dataset({name: drawn[name] for name in self.marginals}, "draw", self.groups)
+        return data.assign_coords(draw=np.arange(n)).assign_attrs(model=self.model.title)
+
+    def weighted(self) -> "xr.Dataset":
+        """Nodes of the parameters that are enumerated together, for tools that take weights: (node,), masses in `p_node`.
+
+        Of pooling these are the shared ones, mu and tau; of other models all. The mean of any function of them is the sum
+        of `p_node` times its values. Masses sum to 1; a sparse rule of quadrature has negative ones.
+
+        >>> import gridbayes as gb
+        >>> post = gb.partial_pooling([1, -15, 30], sigma=15, mu_scale=10, tau_scale=10)
+        >>> nodes = post.weighted()
+        >>> bool(abs((nodes["p_node"] * nodes["mu"]).sum() - post.mean("mu")) < 1e-12)
+        True
+        """
+        if hasattr(self.model, "weighted"):
+            points, masses = self.model.weighted()  # pyright: ignore[reportAttributeAccessIssue]
+        else:
+            name, marginal = self._only("weighted")
+            points, masses = product_nodes(marginal.masses, {name: marginal.grid})
+        data = points_dataset({**points, "p_node": masses}, "node", self.groups)
+        return data.assign_attrs(model=self.model.title, log_evidence=self.log_evidence)
+
+    def to_arviz(self, draws: Any = 1000, seed: int = 0) -> "xr.DataTree":
+        """Equal-weight draws as ArviZ 1.x takes them, `draws` in each of four chains: for summary, plot_forest, loo and the
+        rest. `pip install gridbayes[arviz]` brings ArviZ and what writes the tree to NetCDF.
+
+        Groups: posterior; posterior_predictive, log_likelihood and observed_data where the model knows its rows (pooling,
+        regressions, proportion); prior where it is proper and grids are automatic. Each variable carries `exact_mean` and
+        `exact_sd`, to hold against what draws say; groups carry the log evidence.
+
+        >>> import gridbayes as gb
+        >>> tree = gb.partial_pooling([1, -15, 30], sigma=15, mu_scale=10, tau_scale=10).to_arviz(draws=100)
+        >>> sorted(tree.children)
+        ['log_likelihood', 'observed_data', 'posterior', 'posterior_predictive', 'prior']
+        """
+        from gridbayes.arviz_tree import tree_of
+
+        return tree_of(self, draws, seed)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model with its data, priors and grids to `path`, an npz file without pickle; `gridbayes.load` reads it.
+
+        Loaded it is fitted again, which takes milliseconds, and answers everything that this posterior does. Of pooling
+        models, regressions and `proportion`; others hold code of yours: save `post.to_xarray()` or `post.weighted()`.
+        """
+        from gridbayes.storage import save
+
+        save(self, path)
+
+    def _only(self, question: str) -> tuple[str, Marginal]:
+        """The one number of this posterior, and its name."""
+        if len(self.rows) != 1:
+            raise TypeError(
+                f"{self.model.title} does not answer {question}: its numbers are known one by one, without a joint. Ask the "
+                f"posterior that it came from: post.{question}({'n' * (question == 'sample')})."
+            )
+        return self.rows[0]
 
     def _ask(self, question: str) -> Callable:
         """The model's answer to a question that not every model answers."""
@@ -378,7 +465,7 @@ class Posterior:
             labelled = xr.DataArray(value, coords=coordinate, dims=tuple(coordinate), name=name)
             return labelled if coordinate else float(value)
         values = np.stack([statistic(marginal) for marginal in found])
-        coordinates = {"group": _axis(self.groups), **coordinate}
+        coordinates = {"group": axis_of(self.groups), **coordinate}
         return xr.DataArray(values, coords=coordinates, dims=("group", *coordinate), name=name)
 
     def _interval(self, kind: str, name, prob, group) -> "xr.DataArray":
@@ -435,37 +522,3 @@ def checked_masses(masses: np.ndarray, what: str, axes: int = 1) -> np.ndarray:
             f"is {masses.min()}. The prior and the data exclude one another on these grids; widen the grids."
         )
     return masses
-
-
-def _mass_array(name: str, marginal: Marginal) -> "xr.DataArray":
-    import xarray as xr
-
-    coordinates = {name: marginal.grid.nodes, **_weight(marginal.grid, (name,))}
-    return xr.DataArray(marginal.masses, dims=(name,), coords=coordinates, name=f"p_{name}")
-
-
-def _axis(labels: tuple[Hashable, ...]) -> "list[Hashable] | np.ndarray":
-    """Labels as a coordinate: tuples are kept whole."""
-    whole = any(isinstance(label, tuple) for label in labels)
-    return np.fromiter(labels, object, len(labels)) if whole else list(labels)
-
-
-def _weight(grid: Grid, dims: tuple[str, ...]) -> dict[str, object]:
-    return {} if grid.weights is None else {"weight": (dims, grid.weights)}
-
-
-def _ragged_array(name: str, marginals: tuple[Marginal, ...], groups: tuple[Hashable, ...]) -> "xr.DataArray":
-    import xarray as xr
-
-    length = max(len(marginal.grid) for marginal in marginals)
-
-    def filled(rows: list[np.ndarray], last: bool) -> np.ndarray:
-        return np.stack([np.append(row, np.full(length - len(row), row[-1] if last else 0.0)) for row in rows])
-
-    coordinates = {
-        "group": _axis(groups),
-        name: (("group", "node"), filled([m.grid.nodes for m in marginals], last=True)),
-        "weight": (("group", "node"), filled([np.exp(m.grid.log_weight) for m in marginals], last=True)),
-    }
-    masses = filled([m.masses for m in marginals], last=False)
-    return xr.DataArray(masses, dims=("group", "node"), coords=coordinates, name=f"p_{name}")

@@ -23,6 +23,7 @@ from gridbayes.grids import Grid
 from gridbayes.log_joint import LogJoint
 from gridbayes.modes import Advice, ModeError, Peak, climb, require_proper, separate
 from gridbayes.posterior import Address, Posterior
+from gridbayes.rejection import by_rejection
 from gridbayes.starts import starts
 from gridbayes.summaries import Marginal
 from gridbayes.supports import Space
@@ -52,7 +53,7 @@ class Whitened:
     ----------
     resolved : the clouds. plan : what chooses the rules for the other parameters. components : each component's parameter
         and index by its address in a posterior. labels : of vectors' components. per_label : the vectors that have them.
-    log_copies : log of how many mirror images the integral stands for.
+    exchange : the mirror images that the integral stands for.
     """
 
     title: str
@@ -62,7 +63,7 @@ class Whitened:
     components: Mapping[Address, Component]
     labels: tuple[Hashable, ...]
     per_label: frozenset[str]
-    log_copies: float
+    exchange: Exchange
 
     def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The points in the parameters' own space, (point,) or (point, component), and their masses, (point,).
@@ -70,6 +71,16 @@ class Whitened:
         A mean of anything is the sum of masses times its values. Masses sum to 1; a sparse rule has negative ones.
         """
         return self.resolved.fine.own, self.resolved.fine.masses
+
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Independent draws, by rejection (rejection.py): of the density itself, not of the points."""
+        space = self.resolved.fine.target.space
+        own = space.own(by_rejection(self.resolved.fine, self.exchange, n, rng))
+        found: dict[str, list[np.ndarray]] = {}
+        for (name, _), (parameter, k) in self.components.items():
+            vector = space.support(parameter).size is not None
+            found.setdefault(name, []).append(own[parameter][:, k] if vector else own[parameter])
+        return {name: np.stack(each, axis=1) if name in self.per_label else each[0] for name, each in found.items()}
 
     @property
     def effective(self) -> float:
@@ -84,7 +95,7 @@ class Whitened:
         for (name, _), component in self.components.items():
             marginal = OnDemand(cloud.moments(component), partial(read, component))
             marginals[name] = (*marginals.get(name, ()), marginal)
-        log_evidence = cloud.log_evidence + self.log_copies
+        log_evidence = cloud.log_evidence + self.exchange.log_copies
         return Posterior(marginals, self.labels, self.per_label, log_evidence, self.joint_of.program, self)
 
     def _panels(self, cloud: Cloud, which: int, component: Component) -> tuple[Grid, np.ndarray]:
@@ -217,8 +228,7 @@ def whitened(
     peak = _mode(target, starts(target, parameters, start), exchange, advice)
     resolved = Resolved.of(target, peak, plan)
     _judge(resolved, exchange)
-    log_copies = exchange.log_copies
-    return Whitened(title, target.joint, resolved, plan, components, shared, per_label, log_copies).posterior()
+    return Whitened(title, target.joint, resolved, plan, components, shared, per_label, exchange).posterior()
 
 
 def _mode(target: Target, where: np.ndarray, exchange: Exchange, advice: Advice) -> Peak:

@@ -16,7 +16,19 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, Float
 
-__all__ = ["Rule", "even", "normal_log_density", "part", "points", "product", "product_size", "sparse", "sparse_size"]
+__all__ = [
+    "FREEDOM",
+    "Rule",
+    "even",
+    "normal_log_density",
+    "part",
+    "points",
+    "product",
+    "product_size",
+    "sparse",
+    "sparse_size",
+    "t_log_density",
+]
 
 FREEDOM = 8  # degrees of freedom of the t: its tails are heavier than those of a posterior that has a fourth moment
 
@@ -136,21 +148,25 @@ def points(count: int, dimension: int) -> Rule:
 
     z = x sqrt(nu / c), x normal and c chi-square by one more Sobol coordinate.
     """
-    from scipy.special import gammaln, ndtri
+    from scipy.special import ndtri
     from scipy.stats import chi2, qmc
 
     u = qmc.Sobol(dimension + 1, rng=np.random.default_rng(0)).random_base2(round(math.log2(count)))
     u = np.clip(u, 1e-15, 1 - 1e-15)
     z = ndtri(u[:, 1:]) * np.sqrt(FREEDOM / chi2.ppf(u[:, :1], FREEDOM))
-    half = (FREEDOM + dimension) / 2
-    log_t = -half * np.log1p((z**2).sum(axis=1) / FREEDOM) + gammaln(half) - gammaln(FREEDOM / 2)
-    log_t -= dimension / 2 * math.log(FREEDOM * math.pi)
-    return Rule(z, -math.log(count) - log_t, np.ones(count), f"{count:,} points", 0)
+    return Rule(z, -math.log(count) - t_log_density(z), np.ones(count), f"{count:,} points", 0)
 
 
 def part(rule: Rule, kept: Bool[np.ndarray, " point"], name: str) -> Rule:
     """Some points of a rule, their weights as large as to make up for the others."""
     return Rule(rule.z[kept], rule.log_weight[kept] - math.log(kept.mean()), rule.sign[kept], name, rule.order)
+
+
+def t_log_density(z: Float[np.ndarray, "point dimension"]) -> Float[np.ndarray, " point"]:
+    """log t(z), the multivariate t of FREEDOM degrees, (point,)."""
+    half = (FREEDOM + z.shape[1]) / 2
+    height = math.lgamma(half) - math.lgamma(FREEDOM / 2) - z.shape[1] / 2 * math.log(FREEDOM * math.pi)
+    return height - half * np.log1p((z**2).sum(axis=1) / FREEDOM)
 
 
 def normal_log_density(z: Float[np.ndarray, "point dimension"]) -> Float[np.ndarray, " point"]:

@@ -14,10 +14,9 @@ from jaxtyping import Float
 from gridbayes._types import Floats, Values
 from gridbayes.grids import Grid, legendre_rule, legendre_transform
 
-__all__ = ["Marginal", "checked_number", "checked_probability"]
+__all__ = ["Marginal", "cell_coefficients", "checked_number", "checked_probability", "inverse"]
 
 type Reals = np.ndarray | np.floating  # NumPy makes numbers of arrays without axes
-type Cells = np.ndarray | np.integer  # the index of the cell that an argument lies in
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ class Marginal:
             return np.where(x < self._knots[0], 0.0, self._cumulative[cell])
         cell = np.minimum(cell, len(self._knots) - 2)
         u = np.clip((x - self._knots[cell]) / (self._knots[cell + 1] - self._knots[cell]), 0.0, 1.0)
-        below = np.clip(self._cumulative[cell] + self._within(cell, u), 0.0, 1.0)
+        below = np.clip(self._cumulative[cell] + _integral(self._coefficients[cell], u), 0.0, 1.0)
         return np.where(x >= self._knots[-1], 1.0, below)
 
     def density(self, x: Values) -> Floats:
@@ -159,7 +158,7 @@ class Marginal:
         cell = np.clip(np.searchsorted(self._knots, x, side="right") - 1, 0, len(self._knots) - 2)
         width = self._knots[cell + 1] - self._knots[cell]
         u = (x - self._knots[cell]) / width
-        return np.where((u < 0) | (u > 1), 0.0, self._slope(cell, u) / width)
+        return np.where((u < 0) | (u > 1), 0.0, _slope(self._coefficients[cell], u) / width)
 
     def quantile(self, q: Values) -> Floats:
         """The smallest x with F(x) >= q; q in [0, 1], any shape."""
@@ -169,7 +168,7 @@ class Marginal:
             cell = np.searchsorted(self._cumulative, q * (1 - 1e-12) - 1e-300, side="left")
             return np.asarray(self._knots[np.minimum(cell, len(self._knots) - 1)])
         cell = np.clip(np.searchsorted(self._cumulative, q, side="left") - 1, 0, len(self._knots) - 2)
-        u = self._inverse(cell, q - self._cumulative[cell])
+        u = inverse(self._coefficients[cell], q - self._cumulative[cell])
         return np.asarray(self._knots[cell] + u * (self._knots[cell + 1] - self._knots[cell]))
 
     def eti(self, prob: float = 0.89) -> Float[np.ndarray, "2"]:
@@ -197,7 +196,7 @@ class Marginal:
             return float(self.masses[(self.grid.nodes > low) & (self.grid.nodes < high)].sum())
         return float(self.cdf(high) - self.cdf(low))
 
-    # F is stored at the knots: nodes, or edges of panels; between them it is `_within`, in u from 0 to 1 across a cell
+    # F is stored at the knots: nodes, or edges of panels; between them it is `_integral`, in u from 0 to 1 across a cell
 
     @cached_property
     def _knots(self) -> np.ndarray:
@@ -220,48 +219,8 @@ class Marginal:
 
     @cached_property
     def _coefficients(self) -> np.ndarray:
-        """Legendre coefficients of the density in u on [-1, 1], a row a panel: (panel, degree)."""
-        values = self.masses.reshape(-1, self.grid.order) / legendre_rule(self.grid.order)[1]
-        return values @ legendre_transform(self.grid.order).T
-
-    def _slope(self, cell: Cells, u: Reals) -> Reals:
-        """dF/du in a cell, u from 0 to 1."""
-        if self.grid.rule == "trapezoid":
-            width = self._knots[cell + 1] - self._knots[cell]
-            return width * (self._at_nodes[cell] * (1 - u) + self._at_nodes[cell + 1] * u)
-        polynomials = np.polynomial.legendre.legvander(2 * u - 1, self.grid.order - 1).reshape(
-            *u.shape, self.grid.order
-        )
-        return 2 * np.sum(self._coefficients[cell] * polynomials, axis=-1)
-
-    def _within(self, cell: Cells, u: Reals) -> Reals:
-        """F(u) - F(0) in a cell: for panels by int_{-1}^{v} P_k = (P_{k+1}(v) - P_{k-1}(v)) / (2k + 1)."""
-        if self.grid.rule == "trapezoid":
-            width = self._knots[cell + 1] - self._knots[cell]
-            left, right = self._at_nodes[cell], self._at_nodes[cell + 1]
-            return width * u * (left + (right - left) * u / 2)
-        v = 2 * u - 1
-        p = np.polynomial.legendre.legvander(v, self.grid.order).reshape(
-            *u.shape, self.grid.order + 1
-        )  # legvander has no 0-d case
-        k = np.arange(1, self.grid.order)
-        integrals = np.concatenate([np.expand_dims(v + 1, -1), (p[..., 2:] - p[..., :-2]) / (2 * k + 1)], axis=-1)
-        return np.sum(self._coefficients[cell] * integrals, axis=-1)
-
-    def _inverse(self, cell: Cells, rest: Reals) -> Reals:
-        """The u at which F has risen by `rest` within the cell, by Newton steps inside a shrinking bracket."""
-        low, high = np.zeros_like(rest), np.ones_like(rest)
-        u = np.full_like(rest, 0.5)
-        for _ in range(80):
-            excess = self._within(cell, u) - rest
-            low, high = np.where(excess < 0, u, low), np.where(excess < 0, high, u)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                step = u - excess / self._slope(cell, u)
-            new = np.where((step > low) & (step < high), step, (low + high) / 2)
-            if np.all(np.abs(new - u) <= 4 * np.finfo(float).eps):
-                return new
-            u = new
-        return u
+        """The density in each cell, as `cell_coefficients` has it: (cell, degree)."""
+        return cell_coefficients(self.grid, self.masses)
 
     def _shortest_run(self, prob: float) -> np.ndarray:
         """Nodes first and last of the shortest run of nodes that holds `prob`."""
@@ -292,6 +251,63 @@ class Marginal:
         if tilt(low) * tilt(high) >= 0:
             return float(starts[best])
         return float(brentq(tilt, low, high, xtol=1e-15))  # pyright: ignore[reportArgumentType]
+
+
+# --- the density between nodes: a polynomial in each cell ---------------------------------------------------------------
+
+
+def cell_coefficients(grid: Grid, masses: Float[np.ndarray, "*rows node"]) -> Float[np.ndarray, "*rows cell degree"]:
+    """The density in each cell as f(u) = sum_k c_k P_k(2 u - 1), u from 0 to 1 across it, so that c_0 is the cell's mass.
+
+    A cell is a panel; the step between two nodes, where f is linear; or on points a node itself.
+    """
+    if grid.rule == "points":
+        return masses[..., None]
+    if grid.rule == "trapezoid":
+        density = masses / grid.weights
+        left, right = density[..., :-1] * np.diff(grid.nodes), density[..., 1:] * np.diff(grid.nodes)
+        return np.stack([left + right, right - left], axis=-1) / 2
+    values = 2 * masses.reshape(*masses.shape[:-1], -1, grid.order) / legendre_rule(grid.order)[1]
+    return values @ legendre_transform(grid.order).T
+
+
+def inverse(coefficients: Float[np.ndarray, "*rows degree"], rest: Reals) -> Reals:
+    """The u at which the integral of f from 0 reaches `rest`, by Newton steps inside a shrinking bracket."""
+    shape, rest = np.shape(rest), np.ravel(rest)
+    coefficients = np.broadcast_to(coefficients, (*shape, coefficients.shape[-1])).reshape(len(rest), -1)
+    low, high, u = np.zeros(len(rest)), np.ones(len(rest)), np.full(len(rest), 0.5)
+    left = np.arange(len(rest))  # what has not converged
+    for _ in range(80):
+        at, c = u[left], coefficients[left]
+        excess = _integral(c, at) - rest[left]
+        low[left], high[left] = np.where(excess < 0, at, low[left]), np.where(excess < 0, high[left], at)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = at - excess / _slope(c, at)
+        inside = (step > low[left]) & (step < high[left])
+        u[left] = np.where(inside, step, (low[left] + high[left]) / 2)
+        left = left[np.abs(u[left] - at) > 4 * np.finfo(float).eps]
+        if len(left) == 0:
+            break
+    return u.reshape(shape)
+
+
+def _slope(coefficients: Float[np.ndarray, "*rows degree"], u: Reals) -> Reals:
+    """f(u)."""
+    degrees = coefficients.shape[-1]
+    polynomials = np.polynomial.legendre.legvander(2 * u - 1, degrees - 1).reshape(*u.shape, degrees)
+    return np.sum(coefficients * polynomials, axis=-1)
+
+
+def _integral(coefficients: Float[np.ndarray, "*rows degree"], u: Reals) -> Reals:
+    """The integral of f from 0 to u, by int_{-1}^{v} P_k = (P_{k+1}(v) - P_{k-1}(v)) / (2k + 1)."""
+    v, degrees = 2 * u - 1, coefficients.shape[-1]
+    p = np.polynomial.legendre.legvander(v, degrees).reshape(*u.shape, degrees + 1)  # legvander has no 0-d case
+    k = np.arange(1, degrees)
+    integrals = np.concatenate([np.expand_dims(v + 1, -1), (p[..., 2:] - p[..., :-2]) / (2 * k + 1)], axis=-1)
+    return np.sum(coefficients * integrals, axis=-1) / 2
+
+
+# --- checks ---------------------------------------------------------------------------------------------------------
 
 
 def checked_probability(q: object, name: str) -> Float[np.ndarray, "*shape"]:

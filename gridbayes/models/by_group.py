@@ -7,7 +7,7 @@ times what its rows say,
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -22,12 +22,15 @@ from gridbayes.double_exponential import double_exponential
 from gridbayes.engine import marginal_of, run_groups, run_hyper
 from gridbayes.evidence import EnumeratedSigma, Group, Smooth
 from gridbayes.grids import COARSE, FINE, Grid, adapt, fewest, in_panels
-from gridbayes.likelihoods import learned_sigma
+from gridbayes.likelihoods import NormalFactors, learned_sigma
+from gridbayes.models.draws import noise_of_group, rows_of, theta_given, theta_of_group
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
+from gridbayes.observations import Observations
 from gridbayes.posterior import Address, FittedModel, Posterior
 from gridbayes.priors import Prior
+from gridbayes.sampling import from_table, product_nodes
 from gridbayes.smoothing import interpolated, log_smoothed
 from gridbayes.summaries import Marginal
 
@@ -44,6 +47,11 @@ def _smoothed_at(grid: Grid, log_g: np.ndarray, c: float, width: np.ndarray) -> 
     return log_smoothed(grid, np.broadcast_to(log_g[:, None], (len(grid), len(width))), np.array([c]), width)[0]
 
 
+def _normalised(log_p: Float[np.ndarray, "mu tau"]) -> Float[np.ndarray, "mu tau"]:
+    p = np.exp(log_p - log_p.max())
+    return p / p.sum()
+
+
 @dataclass(frozen=True, eq=False)
 class ByGroup:
     """A pooling model fitted in the continuum, group by group."""
@@ -58,9 +66,12 @@ class ByGroup:
 
     def posterior(self) -> Posterior:
         refuse_improper(self.model)
-        fit = {"complete": self._complete, "no": self._no, "partial": self._partial}[self.model.kind]
-        marginals, log_evidence = fit()
-        return as_posterior(self, marginals, log_evidence)
+        return as_posterior(self, *self.fitted)
+
+    @cached_property
+    def fitted(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
+        """All marginals, and log evidence."""
+        return {"complete": self._complete, "no": self._no, "partial": self._partial}[self.model.kind]()
 
     # --- groups -----------------------------------------------------------------------------------------------------
 
@@ -162,10 +173,7 @@ class ByGroup:
         )
         shared = {"mu": (marginal_of(masses, 0, self.grids["mu"]),), "tau": (self._tau(),)}
         # as logs of the same joint: a mass may underflow where log M_d is lower still
-        log_w = self.log_evidence.sum(axis=0) - log_evidence
-        for axis, (name, grid) in enumerate(self.grids.items()):
-            log_p = self.model.priors[name].logpdf(grid.nodes) + grid.log_weight
-            log_w = log_w + np.expand_dims(log_p, 1 - axis)
+        log_w = self._with_priors(self.grids, self.log_evidence.sum(axis=0)) - log_evidence
         return {**shared, "theta": self._effects(log_w), **self._partial_noise(log_w)}, log_evidence
 
     # --- partial pooling --------------------------------------------------------------------------------------------
@@ -220,6 +228,13 @@ class ByGroup:
         """One table a group, stacked; as many at a time as there are cores."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return np.stack(list(pool.map(compute, self.groups)))
+
+    def _with_priors(
+        self, grids: Mapping[str, Grid], log_evidence: Float[np.ndarray, "mu tau"]
+    ) -> Float[np.ndarray, "mu tau"]:
+        """log p(mu, tau, t) of each cell with its weight."""
+        mu, tau = (self.model.priors[name].logpdf(grid.nodes) + grid.log_weight for name, grid in grids.items())
+        return log_evidence + mu[:, None] + tau
 
     def _effects(self, log_w: Float[np.ndarray, "mu tau"]) -> tuple[Marginal, ...]:
         """p(theta_d | t): L_d times R_d, what the rest of the groups say of theta_d."""
@@ -285,6 +300,57 @@ class ByGroup:
         factor = learned_sigma(self.model.observations, sigma)
         nodes = [grid.nodes for grid in self.grids.values()]
         return factor.a[d] + self.groups[d].log_evidence_of_sigma(*nodes, rest, factor.w[d])
+
+    # --- draws --------------------------------------------------------------------------------------------------------
+
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of what the groups share, then of each group's parameters given it (draws.py)."""
+        if self.model.kind == "partial":
+            mu, tau = from_table(*self._resolved_joint, n, rng)
+            return {"mu": mu, "tau": tau, **self._drawn_groups(mu, tau, rng)}
+        thetas = [marginal.quantile(rng.random(n)) for marginal in self.fitted[0]["theta"]]
+        theta = thetas[0] if self.model.kind == "complete" else np.stack(thetas, axis=1)
+        if not self.model.own_sigma:
+            return {"theta": theta}
+        every = range(len(self.groups))
+        noise = [self._drawn_noise(d, thetas[d % len(thetas)], np.zeros(1), rng) for d in every]
+        return {"theta": theta, "sigma": np.stack(noise, axis=1)}
+
+    def _drawn_groups(self, mu: np.ndarray, tau: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """theta of each group given mu and tau, and its sigma where it learns one."""
+        if not self.model.own_sigma:
+            smooth = [group for group in self.groups if isinstance(group, Smooth)]
+            return {"theta": np.stack([theta_of_group(group, mu, tau, rng) for group in smooth], axis=1)}
+        sigma = [self._drawn_noise(d, mu, tau, rng) for d in range(len(self.groups))]
+        each = [learned_sigma(rows, x) for rows, x in zip(self._rows, sigma, strict=True)]
+        factors = NormalFactors(*(np.concatenate([getattr(one, field) for one in each]) for field in ("a", "w", "c")))
+        return {"theta": theta_given(factors, mu, tau, rng), "sigma": np.stack(sigma, axis=1)}
+
+    def _drawn_noise(self, d: int, mu: np.ndarray, tau: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        group = self.groups[d]
+        assert isinstance(group, EnumeratedSigma)
+        return noise_of_group(group, self._rows[d], self.model.priors["sigma"], mu, tau, rng)
+
+    @cached_property
+    def _rows(self) -> list[Observations]:
+        """The rows of each group alone."""
+        return [rows_of(self.model.observations, d) for d in range(len(self.groups))]
+
+    @cached_property
+    def _resolved_joint(self) -> tuple[Float[np.ndarray, "mu tau"], list[Grid]]:
+        """p(mu, tau | t) on panels of both: the nodes of `grids` sum over tau, but do not say what is between them."""
+        (tau,) = self.fitted[0]["tau"]
+        grids = {"mu": self.grids["mu"], "tau": tau.grid}
+        table = self._of_groups(lambda group: group.log_evidence(grids["mu"].nodes, tau.grid.nodes)).sum(axis=0)
+        return _normalised(self._with_priors(grids, table)), list(grids.values())
+
+    def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """The nodes of the shared parameters, and their masses."""
+        self.model.require_shared("weighted")
+        if self.model.kind == "complete":
+            (theta,) = self.fitted[0]["theta"]
+            return product_nodes(theta.masses, {"theta": theta.grid})
+        return product_nodes(_normalised(self._with_priors(self.grids, self.log_evidence.sum(axis=0))), self.grids)
 
     # --- what a Posterior asks for ----------------------------------------------------------------------------------
 

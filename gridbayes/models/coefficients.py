@@ -5,12 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from gridbayes._types import Label, PerRow
 from gridbayes.priors import Exponential, Flat, Normal, Prior, as_prior, as_scale_prior
 from gridbayes.rows import Inputs, Rows
 
-__all__ = ["Term", "is_linear", "rounded", "scale_of", "sigma_of", "terms_of"]
+__all__ = [
+    "Term",
+    "by_name",
+    "columns_of",
+    "drawn_from_prior",
+    "is_linear",
+    "rounded",
+    "scale_of",
+    "sigma_of",
+    "terms_of",
+]
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,31 @@ def _slopes(slope: Any, inputs: Inputs, default: list[Normal]) -> list[Prior]:
         raise ValueError(f"slope names {strange[0]!r}; the inputs are {', '.join(map(repr, labels)) or 'not named'}.")
     given = [slope.get(label) for label in labels]
     return [d if p is None else as_prior(p, "slope") for p, d in zip(given, default, strict=True)]
+
+
+def by_name(terms: tuple[Term, ...], b: Float[np.ndarray, "point coefficient"]) -> dict[str, np.ndarray]:
+    """Coefficients by the parameter that they are reported as: (point,), or (point, label)."""
+    found = {}
+    for name in dict.fromkeys(term.name for term in terms):
+        own = [j for j, term in enumerate(terms) if term.name == name]
+        found[name] = b[:, own[0]] if terms[own[0]].label is None else b[:, own]
+    return found
+
+
+def columns_of(terms: tuple[Term, ...], points: Mapping[str, np.ndarray]) -> Float[np.ndarray, "point coefficient"]:
+    """The same the other way round."""
+    return np.column_stack([points[name] for name in dict.fromkeys(term.name for term in terms)])
+
+
+def drawn_from_prior(
+    terms: tuple[Term, ...], sigma: Prior | float, n: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Draws of coefficients and a learned sigma before the data; none from an improper prior."""
+    learned = [sigma] if isinstance(sigma, Prior) else []
+    if not all(prior.proper for prior in [*(term.prior for term in terms), *learned]):
+        return {}
+    b = np.column_stack([term.prior.ppf(rng.random(n)) for term in terms])
+    return {**by_name(terms, b), **({"sigma": sigma.ppf(rng.random(n))} if isinstance(sigma, Prior) else {})}
 
 
 def is_linear(prior: Prior) -> bool:

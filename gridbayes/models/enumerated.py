@@ -7,7 +7,7 @@ hyperpriors (an update) is one compiled call of the model's memo program with tw
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ from gridbayes.models.ranks import table_ranks
 from gridbayes.models.shrinkage import shrinkage
 from gridbayes.posterior import Address, Posterior, checked_masses
 from gridbayes.program import Program, Slot
+from gridbayes.sampling import from_log_masses, from_masses, product_nodes
 from gridbayes.summaries import Marginal
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class _Enumeration:
     model: Pooling
     grids: Mapping[str, Grid]
     continuum: Callable[[Pooling], Posterior]
+    placed: frozenset[str]
     tables: Tables
     result: Mapping[str, np.ndarray]
 
@@ -131,7 +133,7 @@ class _Enumeration:
             masses = _cells(jnp.asarray(result.get("hyper", 1.0)), model.shared_sigma)
             log_r = _cavity_safely(masses, tables, lambda: _log_population(model, grids, placed, engine.memos))
             result = engine.update(arguments, explicit, _known(tables), log_r)
-        return cls(model, grids, continuum, tables, {name: np.asarray(value) for name, value in result.items()})
+        return cls(model, grids, continuum, placed, tables, {name: np.asarray(value) for name, value in result.items()})
 
     @property
     def title(self) -> str:
@@ -262,6 +264,46 @@ class _Enumeration:
 
         weight = weight[s, h] / weight[s, h].sum()
         return table_ranks(weight, masses, len(self.grids["theta"]), len(self.model.observations))
+
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of nodes: the shared parameters by their masses, then each group's theta given them, its sigma given it."""
+        masses = self._cell_masses()
+        s, h = np.unravel_index(from_masses(masses.ravel(), n, rng), masses.shape)
+        nodes = {name: grid.nodes for name, grid in self.grids.items()}
+        names = [slot.name for slot in self.model.hyper if slot.name != "sigma"]
+        cells = np.unravel_index(h, [len(nodes[name]) for name in names]) if names else ()
+        drawn = {name: nodes[name][index] for name, index in zip(names, cells, strict=True)}
+        groups = range(len(self.model.observations))
+        if self.model.shared_sigma:
+            drawn["sigma"] = nodes["sigma"][s]
+        if self.model.kind == "complete":
+            theta = [h] * len(groups)
+        else:
+            theta = [self._drawn_theta(d, s, h, rng) for d in groups]
+            drawn["theta"] = nodes["theta"][np.stack(theta, axis=1)]
+        if self.model.own_sigma:
+            log_l = learned_sigma(self.model.observations, nodes["sigma"]).log_density(nodes["theta"])
+            log_p = np.asarray(self.result["log_prior_sigma"])[:, None] + log_l
+            sigma = [from_log_masses(lambda part, d=d: log_p[d].T[theta[d][part]], n, rng) for d in groups]
+            drawn["sigma"] = nodes["sigma"][np.stack(sigma, axis=1)]
+        return drawn
+
+    def _drawn_theta(self, d: int, s: np.ndarray, h: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Indices of nodes: p(theta_d | s, h, t) ~ K[h, theta] L_d[s, theta]."""
+        log_own = np.asarray(self.tables.log_likelihood[d])
+        return from_log_masses(lambda part: self._log_k[h[part]] + log_own[s[part]], len(h), rng)
+
+    @cached_property
+    def _log_k(self) -> Float[np.ndarray, "h theta"]:
+        """log K, where K itself may underflow."""
+        memos = _engine(self.model.program, _Structure.of(self.model), _sizes(self.model, self.grids)).memos
+        with jax.enable_x64(True):
+            return np.asarray(_log_population(self.model, self.grids, self.placed, memos))
+
+    def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """The nodes of the shared parameters, and their masses."""
+        self.model.require_shared("weighted")
+        return product_nodes(self.result["hyper"], {slot.name: self.grids[slot.name] for slot in self.model.hyper})
 
     def _top(self, d: int) -> Array:
         return self.tables.log_likelihood[d].max()

@@ -30,7 +30,8 @@ from gridbayes.accuracy import Accuracy
 from gridbayes.conditional import graded, log_sum_exp
 from gridbayes.densities import LPDFS, normal_lpdf, student_t_lpdf
 from gridbayes.grids import Grid, adapt
-from gridbayes.models.coefficients import Term
+from gridbayes.likelihoods import Binomial, Poisson, StudentTErrors
+from gridbayes.models.coefficients import Term, columns_of, drawn_from_prior
 from gridbayes.models.predicted import predicted
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Prior
@@ -161,6 +162,26 @@ class Generalized:
             title=self.title,
             start=self._start,
         )
+
+    @property
+    def observed(self) -> tuple[str, PerRow, dict[str, Any]]:
+        return "y", self.y, {}
+
+    def rows_given(self, draws: Mapping[str, np.ndarray]) -> Any:
+        """The distribution of each row given each draw, (draw, row)."""
+        from scipy.stats import norm  # here: half a second, for draws alone
+
+        b = columns_of(self.terms, draws)
+        eta = b[:, :1] + b[:, 1:] @ self.x.T
+        known = np.multiply.outer(draws.get("sigma", np.full(len(b), self.sigma)), self.known)
+        if self.family == "normal":
+            return norm(eta, known)
+        of_family = {"logistic": Binomial(None), "poisson": Poisson(None), "student": StudentTErrors(self.df)}
+        return of_family[self.family].rows(eta, known)
+
+    def drawn_from_prior(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of the parameters before the data; none from an improper prior."""
+        return drawn_from_prior(self.terms, self.sigma, n, rng)
 
     @property
     def _start(self) -> dict[str, Any]:
@@ -294,6 +315,9 @@ class _Reported:
     def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The parameters at the points of the quadrature, and their masses."""
         return self.source.model.weighted()  # pyright: ignore[reportAttributeAccessIssue]
+
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return self.source.model.sample(n, rng)  # pyright: ignore[reportAttributeAccessIssue]
 
     def predict(self, x: object, *, data: object = None, **known: object) -> Posterior:
         """`expected` and `y` of new rows; counts take `trials=` or `exposure=`, others known `errors=`, 1 if left out."""

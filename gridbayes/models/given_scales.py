@@ -19,6 +19,7 @@ from gridbayes.conditional import Affine, Conditional, gauss_rule, mixtures
 from gridbayes.engine import marginal_of, run_groups, run_hyper
 from gridbayes.grids import COARSE, Grid, fewest, in_panels
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
+from gridbayes.models.draws import location_given, theta_given
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
 from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
@@ -28,6 +29,7 @@ from gridbayes.models.shrinkage import shrinkage
 from gridbayes.models.tails import tail_power
 from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses, unanswered
 from gridbayes.priors import Prior
+from gridbayes.sampling import from_table, product_nodes
 from gridbayes.summaries import Marginal
 
 if TYPE_CHECKING:
@@ -155,6 +157,11 @@ class GivenScales:
         for name, grid in self.scales.items():
             log_mass = np.add.outer(log_mass, self.model.priors[name].logpdf(grid.nodes) + grid.log_weight)
         return log_mass.reshape(-1) + self._log_evidence(self.cells)
+
+    @property
+    def scale_masses(self) -> Float[np.ndarray, "*scales"]:
+        """p(scales | t) on the product of their grids, by the closed form."""
+        return np.exp(self.log_joint - logsumexp(self.log_joint)).reshape([len(grid) for grid in self.scales.values()])
 
     def posterior(self) -> Posterior:
         refuse_improper(self.model)
@@ -327,7 +334,7 @@ class GivenScales:
         groups = self._by_group(self.cells)
         if not groups[0].is_normal:
             raise unanswered(f"{self.title} with a prior of theta that is not normal", question)
-        mass = np.exp(self.log_joint - logsumexp(self.log_joint))
+        mass = self.scale_masses.ravel()
         kept = mass > 1e-16
         mean, sd = (np.stack([group.location[i] for group in groups], axis=1)[kept] for i in (0, 1))
         return mass[kept], mean, sd
@@ -367,6 +374,23 @@ class GivenScales:
         m, s = (part[k][:, None] for part in self.conditional.location)
         mass = np.exp(self.log_w[k])[:, None] * share
         return mass.ravel(), (m + s * z).ravel(), np.repeat(k, HERMITE)
+
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of the scales from their joint, and of what they leave in closed form (draws.py)."""
+        cells = dict(zip(self.scales, from_table(self.scale_masses, [*self.scales.values()], n, rng), strict=True))
+        if self.model.kind == "no":
+            thetas = [location_given(group, n, rng) for group in self._by_group(cells)]
+            return {**cells, "theta": np.stack(thetas, axis=1)}
+        location = location_given(self._conditional(cells), n, rng)
+        if self.model.kind == "complete":
+            return {**cells, "theta": location}
+        return {**cells, "mu": location, "theta": theta_given(self._factors(cells), location, cells["tau"], rng)}
+
+    def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """The nodes of the shared parameters, and their masses."""
+        self.model.require_shared("weighted")
+        masses, grids = (self.scale_masses, self.scales) if self.model.kind == "no" else (self.hyper[0], self.grids)
+        return product_nodes(masses, grids)
 
     @cached_property
     def _discretised(self) -> FittedModel:

@@ -15,9 +15,10 @@ Sources: Gelman et al., Bayesian Data Analysis, 3rd ed., sections 14.2 and 14.8;
 Problems (1974), chapter 25, on priors as rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -27,17 +28,19 @@ from gridbayes.accuracy import Accuracy
 from gridbayes.conditional import LOG_2PI, mixtures, weighty
 from gridbayes.engine import each_memo, hyper_memo, run_groups, run_hyper
 from gridbayes.grids import COARSE, FINE, Grid, adapt
-from gridbayes.models.coefficients import Term
+from gridbayes.models.coefficients import Term, by_name, columns_of, drawn_from_prior
 from gridbayes.models.predicted import predicted, warn_outside
 from gridbayes.models.scales import power_at_zero, scale_edges
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Normal, Prior
 from gridbayes.program import Program, Slot
 from gridbayes.rows import design_of
+from gridbayes.rules import normal_log_density, product, product_size
 from gridbayes.summaries import Marginal
 
 __all__ = ["Given", "Linear", "linear", "stacked"]
 
+MOST = 2**18  # nodes of all parameters together
 EXACT = 1e-13  # of the rows' size: a residual that small is rounding
 
 
@@ -190,6 +193,44 @@ class Linear:
         direction = np.zeros((1, len(self.terms)))
         direction[0, labelled[first]], direction[0, labelled[second]] = 1.0, -1.0
         return self.mixed(*self.cells.combinations(direction))[0]
+
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws: sigma by its distribution function, the coefficients given it as normals."""
+        sigma = {name: Marginal(grid, self.hyper[0]).quantile(rng.random(n)) for name, grid in self.grids.items()}
+        given = self.given(sigma["sigma"]) if sigma else self.cells
+        root = np.broadcast_to(given.root, (n, *given.root.shape[1:]))
+        noise = np.einsum("kij,kj->ki", root, rng.standard_normal((n, len(self.terms))))
+        return {**by_name(self.terms, given.mean + noise), **sigma}
+
+    def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """sigma's nodes, and at each of them Gauss-Hermite points of the coefficients (rules.py), as many as MOST allows."""
+        share, d = self.hyper[0], len(self.terms)
+        order = max((order for order in range(2, 10) if product_size(order, d) * len(share) <= MOST), default=None)
+        if order is None:
+            raise ValueError(
+                f"weighted has no room for {d} coefficients in {MOST:,} nodes. Use post.sample(n), or post.to_xarray() for "
+                "each by itself."
+            )
+        rule = product(order, d)
+        points = self.cells.mean[:, None] + np.einsum("kij,pj->kpi", self.cells.root, rule.z)
+        masses = np.outer(share, np.exp(rule.log_weight + normal_log_density(rule.z))).ravel()
+        sigma = {name: np.repeat(grid.nodes, len(rule)) for name, grid in self.grids.items()}
+        return {**by_name(self.terms, points.reshape(-1, d)), **sigma}, masses
+
+    @property
+    def observed(self) -> tuple[str, PerRow, dict[str, Any]]:
+        return "y", self.y, {}
+
+    def rows_given(self, draws: Mapping[str, np.ndarray]) -> Any:
+        """The distribution of each row given each draw, (draw, row)."""
+        from scipy.stats import norm  # here: half a second, for draws alone
+
+        b = columns_of(self.terms, draws)
+        return norm(b @ self.x.T, np.multiply.outer(draws.get("sigma", np.full(len(b), self.sigma)), self.errors))
+
+    def drawn_from_prior(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of the parameters before the data; none from an improper prior."""
+        return drawn_from_prior(self.terms, self.sigma, n, rng)
 
     @property
     def _coarse(self) -> "Linear":

@@ -75,6 +75,17 @@ class Mirrored:
         """No theta."""
         raise ValueError(f"{self.title} has no contrast. Pass labels='ordered'.")
 
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of the components in order, each draw's then put into an order drawn at random."""
+        drawn = self.ordered.sample(n, rng)
+        order = rng.permuted(np.tile(np.arange(len(self.ordered.labels)), (n, 1)), axis=1)
+        names = self.ordered.per_label
+        return {name: np.take_along_axis(x, order, axis=1) if name in names else x for name, x in drawn.items()}
+
+    def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """No nodes: those of one labelling say more."""
+        raise ValueError(f"{self.title}: weighted nodes are those of the components in order. Pass labels='ordered'.")
+
     def accuracy(self, posterior: Posterior) -> Accuracy:
         """The distance of the fine cloud to the coarse one, mirrored both."""
         return self.ordered.distance(posterior, self._coarse)

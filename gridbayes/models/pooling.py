@@ -15,9 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gridbayes._types import PerRow
 from gridbayes.accuracy import Accuracy
 from gridbayes.engine import each_memo, hyper_memo
 from gridbayes.grids import Grid, as_grid
+from gridbayes.labelled import axis_of
 from gridbayes.likelihoods import RowLikelihood, known_sigma
 from gridbayes.observations import Observations, observe, observe_with
 from gridbayes.posterior import Posterior
@@ -85,6 +87,47 @@ class Pooling:
         """The parameters of which each group has its own."""
         theta = () if self.kind == "complete" else ("theta",)
         return frozenset((*theta, *(("sigma",) if self.own_sigma else ())))
+
+    def require_shared(self, question: str) -> None:
+        """Raise where the groups share no parameter."""
+        if not self.hyper:
+            raise ValueError(
+                f"{question} needs a parameter that the groups share; {self.title} has none. post.to_xarray() has the nodes "
+                "of each group's own parameters, post.sample(n) draws of all."
+            )
+
+    # --- rows and prior, for draws ----------------------------------------------------------------------------------
+
+    @property
+    def observed(self) -> tuple[str, PerRow, dict[str, Any]]:
+        """What was measured, its values, and the group of each row."""
+        labels = np.asarray(axis_of(self.observations.groups))[self.observations.codes]
+        return self.observations.name, self.observations.values, {"row_group": ("row", labels)}
+
+    def rows_given(self, draws: Mapping[str, np.ndarray]) -> Any:
+        """The distribution of each row given each draw, (draw, row)."""
+        from scipy.stats import norm  # here: half a second, for draws alone
+
+        codes, known = self.observations.codes, self.observations.errors
+        rows = {  # of its group, or of all
+            name: x[:, codes] if x.ndim > 1 else np.repeat(x[:, None], len(codes), axis=1)
+            for name, x in draws.items()
+            if name in ("theta", "sigma")
+        }
+        if self.likelihood is not None:
+            return self.likelihood.rows(rows["theta"], known)
+        return norm(rows["theta"], rows.get("sigma", known))
+
+    def drawn_from_prior(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of the parameters before the data; none from an improper prior, or of a model on explicit grids."""
+        if self.grids or not all(prior.proper for prior in self.priors.values()):
+            return {}
+        shapes = {name: (n, len(self.observations)) if name in self.per_group else (n,) for name in self.names}
+        drawn = {name: prior.ppf(rng.random(shapes[name])) for name, prior in self.priors.items()}
+        if self.kind == "partial":
+            z = rng.standard_normal(shapes["theta"])
+            drawn["theta"] = drawn["mu"][:, None] + drawn["tau"][:, None] * z
+        return drawn
 
     def refined(self, posterior: Posterior, coarse: Posterior) -> Accuracy:
         """The accuracy of a fit on automatic grids beside a coarser one: mu, and a theta without data, follow tau."""

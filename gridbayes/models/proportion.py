@@ -15,7 +15,7 @@ from gridbayes.priors import Beta, Prior, as_prior
 from gridbayes.program import Program, Slot
 from gridbayes.summaries import Marginal
 
-__all__ = ["proportion"]
+__all__ = ["Proportion", "proportion"]
 
 
 def proportion(
@@ -56,7 +56,7 @@ def proportion(
     if explicit is not None and (explicit.nodes[0] < 0 or explicit.nodes[-1] > 1):
         raise ValueError(f'grids["p"] must lie in [0, 1]; it is {explicit!r}.')
     height = float((gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)).sum())
-    return _Proportion(float(k.sum()), float(n.sum()), height, prior, explicit).posterior()
+    return Proportion(float(k.sum()), float(n.sum()), height, prior, explicit).posterior()
 
 
 def _counts(value: object, name: str) -> np.ndarray:
@@ -69,7 +69,7 @@ def _counts(value: object, name: str) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class _Proportion:
+class Proportion:
     """k successes in n trials; `height` is the log of the number of their orders."""
 
     k: float
@@ -121,6 +121,20 @@ class _Proportion:
             log_prior = self.prior.logpdf(self.grid.nodes)
             log_evidence -= float(np.log(np.exp(log_prior).sum()))
         return Posterior({"p": (Marginal(self.grid, masses),)}, (), frozenset(), log_evidence, self.program, self)
+
+    @property
+    def observed(self) -> tuple[str, np.ndarray, dict[str, object]]:
+        return "successes", np.array([self.k]), {}
+
+    def rows_given(self, draws: Mapping[str, np.ndarray]):
+        """The distribution of the successes given each draw, (draw, 1)."""
+        from scipy.stats import binom  # here: half a second, for draws alone
+
+        return binom(self.n, draws["p"][:, None])
+
+    def drawn_from_prior(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of p before the data; none of an explicit grid."""
+        return {"p": self.prior.ppf(rng.random(n))} if self.explicit is None else {}
 
     def joint(self, first, second):
         raise ValueError(f"{self.title}: there is one parameter, and no joint.")
