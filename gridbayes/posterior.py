@@ -1,7 +1,7 @@
 """Posterior: what is known about every parameter, as labelled masses that answer questions."""
 
 import html
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
@@ -11,13 +11,14 @@ import numpy as np
 from gridbayes.accuracy import PROB, Accuracy
 from gridbayes.grids import Grid
 from gridbayes.program import Program
+from gridbayes.questions import Questions
 from gridbayes.summaries import Marginal, checked_number, checked_probability
 
 if TYPE_CHECKING:  # xarray and pandas are loaded by the first labelled result: importing gridbayes loads neither
     import pandas as pd
     import xarray as xr
 
-__all__ = ["PROB", "Address", "FittedModel", "Posterior", "PosteriorError", "checked_masses", "unanswered"]
+__all__ = ["PROB", "Address", "FittedModel", "Posterior", "PosteriorError", "checked_masses"]
 
 type Address = tuple[str, int | None]  # a parameter, and the index of its group where each has its own
 
@@ -47,7 +48,7 @@ class FittedModel(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Posterior:
+class Posterior(Questions):
     """p(parameters | data), one marginal for each parameter and group, and the log evidence.
 
     Parameters
@@ -241,13 +242,6 @@ class Posterior:
         ranks = ranks if best == "highest" else ranks[:, ::-1]
         return xr.DataArray(ranks, coords=coordinates, dims=("group", "rank"), name="p_rank", attrs={"best": best})
 
-    def _ask(self, question: str) -> Callable:
-        """The model's answer to a question that not every model answers."""
-        answer = getattr(self.model, question, None)
-        if answer is None:
-            raise unanswered(self.model.title, question)
-        return answer
-
     # --- reports ------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -387,22 +381,6 @@ class Posterior:
         bounds = {"bound": ["lower", "upper"]}
         result = self._each(name, group, lambda marginal: getattr(marginal, kind)(prob), bounds)
         return cast("xr.DataArray", result).assign_attrs(ci_kind=kind, ci_prob=float(prob))
-
-
-INSTEAD = {  # what to use where a model does not answer
-    "predict": "post.quantile('theta', q) says what is known of each group's own effect",
-    "shrinkage": "post.summary() has the estimates with their intervals",
-    "rank": "post.contrast(first, second).probability(above=0) compares two groups",
-    "combination": "post.contrast(first, second) is the difference of two groups",
-}
-
-
-def unanswered(title: str, question: str) -> TypeError:
-    """The error of a question that a model does not answer: pooling of normal rows with a known or shared sigma does."""
-    return TypeError(
-        f"{title} does not answer {question} yet: it is for pooling of normal rows whose sigma is known or shared "
-        f"(shared_sigma=True). Instead {INSTEAD[question]}."
-    )
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,11 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from gridbayes.accuracy import Accuracy
 from gridbayes.contraction import (
@@ -29,16 +27,14 @@ from gridbayes.contraction import (
 from gridbayes.engine import Arguments, arguments_of, log_prior, shared_masses
 from gridbayes.grids import Grid
 from gridbayes.likelihoods import known_sigma, learned_sigma
+from gridbayes.models.answers import Answers
+from gridbayes.models.left_out import Swaps
 from gridbayes.models.pooling import Pooling
 from gridbayes.models.prediction import Prediction, mixed_rows, new_rows
 from gridbayes.models.ranks import table_ranks
-from gridbayes.models.shrinkage import shrinkage
 from gridbayes.posterior import Address, Posterior, checked_masses
 from gridbayes.program import Program, Slot
 from gridbayes.summaries import Marginal
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["enumerated"]
 
@@ -108,12 +104,13 @@ def enumerated(
 
 
 @dataclass(frozen=True, eq=False)
-class _Enumeration:
+class _Enumeration(Answers):
     """A pooling model fitted on grids: the masses of the shared parameters, and what answers further questions."""
 
     model: Pooling
     grids: Mapping[str, Grid]
     continuum: Callable[[Pooling], Posterior]
+    placed: frozenset[str]
     tables: Tables
     result: Mapping[str, np.ndarray]
 
@@ -131,11 +128,7 @@ class _Enumeration:
             masses = _cells(jnp.asarray(result.get("hyper", 1.0)), model.shared_sigma)
             log_r = _cavity_safely(masses, tables, lambda: _log_population(model, grids, placed, engine.memos))
             result = engine.update(arguments, explicit, _known(tables), log_r)
-        return cls(model, grids, continuum, tables, {name: np.asarray(value) for name, value in result.items()})
-
-    @property
-    def title(self) -> str:
-        return self.model.title
+        return cls(model, grids, continuum, placed, tables, {name: np.asarray(value) for name, value in result.items()})
 
     def posterior(self) -> Posterior:
         """The result as labelled marginals, each checked to be a distribution."""
@@ -242,9 +235,18 @@ class _Enumeration:
         with jax.enable_x64(True):
             return np.asarray(_cells(jnp.asarray(self.result.get("hyper", 1.0)), self.model.shared_sigma))
 
-    def shrinkage(self, posterior: Posterior, prob: float) -> "pd.DataFrame":
-        """How far each estimate is drawn to the others (shrinkage.py)."""
-        return shrinkage(self.model, posterior, prob)
+    @property
+    def evidence(self) -> float:
+        """log p(t) of the discretised model."""
+        return float(self.result["log_evidence"])
+
+    def evidence_of(self, model: Pooling) -> float:
+        with jax.enable_x64(True):
+            return _Enumeration.of(model, self.grids, self.continuum, self.placed).evidence
+
+    def swapped(self, swaps: Swaps) -> tuple[Float[np.ndarray, " item"], Bool[np.ndarray, " item"]]:
+        """None is resolved: tables of other rows on the same grids are enumerated as a model of their own."""
+        return np.zeros(len(swaps.group)), np.zeros(len(swaps.group), bool)
 
     def rank(self) -> Float[np.ndarray, "group rank"]:
         """P(rank of d = r | t): given the shared parameters the thetas are independent, on the nodes (ranks.py)."""

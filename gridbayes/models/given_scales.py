@@ -8,30 +8,29 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain
-from typing import TYPE_CHECKING
-
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.special import logsumexp
 
 from gridbayes.accuracy import Accuracy, Tail
 from gridbayes.conditional import Affine, Conditional, gauss_rule, mixtures
+from gridbayes.contraction import require_memory
 from gridbayes.engine import marginal_of, run_groups, run_hyper
-from gridbayes.grids import COARSE, Grid, fewest, in_panels
+from gridbayes.factors import Factors, all_but_one, joined, of_location
+from gridbayes.grids import COARSE, Grid, fewest, in_panels, resolves
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
+from gridbayes.models.answers import Answers
+from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
 from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
 from gridbayes.models.ranks import normal_ranks
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
-from gridbayes.models.shrinkage import shrinkage
 from gridbayes.models.tails import tail_power
-from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses, unanswered
+from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
 from gridbayes.priors import Prior
+from gridbayes.questions import unanswered
 from gridbayes.summaries import Marginal
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["GivenScales"]
 
@@ -65,16 +64,12 @@ def _ratio(wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class GivenScales:
+class GivenScales(Answers):
     """A pooling model with known or shared sigma, fitted in the continuum."""
 
     model: Pooling
     tol: float
     order: int
-
-    @property
-    def title(self) -> str:
-        return self.model.title
 
     @property
     def location_prior(self) -> Prior:
@@ -149,12 +144,17 @@ class GivenScales:
         return self._conditional(self.cells)
 
     @cached_property
-    def log_joint(self) -> np.ndarray:
-        """log p(scales, t) of each cell with its weight, by the closed form: (cell,)."""
+    def log_prior(self) -> np.ndarray:
+        """log p(scales) of each cell with its weight, (cell,)."""
         log_mass = np.zeros(())
         for name, grid in self.scales.items():
             log_mass = np.add.outer(log_mass, self.model.priors[name].logpdf(grid.nodes) + grid.log_weight)
-        return log_mass.reshape(-1) + self._log_evidence(self.cells)
+        return log_mass.reshape(-1)
+
+    @cached_property
+    def log_joint(self) -> np.ndarray:
+        """log p(scales, t) of each cell with its weight, by the closed form: (cell,)."""
+        return self.log_prior + self._log_evidence(self.cells)
 
     def posterior(self) -> Posterior:
         refuse_improper(self.model)
@@ -326,15 +326,58 @@ class GivenScales:
         """Without pooling: the weight of each sigma, and mean and sd of each theta given it, (cell, group)."""
         groups = self._by_group(self.cells)
         if not groups[0].is_normal:
-            raise unanswered(f"{self.title} with a prior of theta that is not normal", question)
+            remedy = "theta=gridbayes.Normal(...) has it, and partial_pooling with any prior of mu"
+            raise unanswered(f"{self.title} with a prior of theta that is not normal", question, remedy)
         mass = np.exp(self.log_joint - logsumexp(self.log_joint))
         kept = mass > 1e-16
         mean, sd = (np.stack([group.location[i] for group in groups], axis=1)[kept] for i in (0, 1))
         return mass[kept], mean, sd
 
-    def shrinkage(self, posterior: Posterior, prob: float) -> "pd.DataFrame":
-        """How far each estimate is drawn to the others (shrinkage.py)."""
-        return shrinkage(self.model, posterior, prob)
+    # --- changed data -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def evidence(self) -> float:
+        """log p(t), by the closed form in every cell."""
+        refuse_improper(self.model)
+        return float(logsumexp(self.log_joint))
+
+    def evidence_of(self, model: Pooling) -> float:
+        return replace(self, model=model).evidence
+
+    @property
+    def size(self) -> int:
+        return len(self.log_prior)
+
+    def swapped(self, swaps: Swaps) -> tuple[Float[np.ndarray, " item"], Bool[np.ndarray, " item"]]:
+        """The changed group's factor joined with that of all other groups, in each cell."""
+        observations = swaps.as_groups
+        known = learned_sigma(observations, self.cells["sigma"]) if "sigma" in self.cells else known_sigma(observations)
+        own = of_location(known, self._tau)
+        if self.model.kind == "no":
+            alone = [part.log_evidence for part in self._by_group(self.cells)]
+            changed = own.log_evidence(self.location_prior) - np.stack(alone)[swaps.group]
+            log_joint = self.log_joint + changed
+        else:
+            log_joint = self.log_prior + joined(self._others[swaps.group], own).log_evidence(self.location_prior)
+        log_p = np.asarray(logsumexp(log_joint, axis=1))
+        masses = np.exp(log_joint - log_p[:, None]).reshape(-1, *(len(grid) for grid in self.scales.values()))
+        resolved = np.ones(len(log_p), bool)
+        for axis, (name, grid) in enumerate(self.scales.items(), start=1):
+            marginal = masses.sum(axis=tuple(i for i in range(1, masses.ndim) if i != axis))
+            resolved &= resolves(grid, marginal, self.model.priors[name].support)
+        return log_p, resolved
+
+    @property
+    def _tau(self) -> Float[np.ndarray, " cell"]:
+        """tau of each cell; 0 where all groups share one theta, or each has its own."""
+        return self.cells.get("tau", np.zeros(self.size))
+
+    @cached_property
+    def _others(self) -> Factors:
+        """What all groups but one say of mu in each cell, for each group."""
+        remedy = "Leave rows or groups of fewer groups out."
+        require_memory({"the other groups, group x scales": (6 * len(self.model.observations), self.size)}, remedy)
+        return all_but_one(of_location(self._factors(self.cells), self._tau))
 
     def rank(self) -> Float[np.ndarray, "group rank"]:
         """P(rank of d = r | t): given mu and the scales the thetas are independent normals (ranks.py)."""

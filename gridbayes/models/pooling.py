@@ -25,7 +25,7 @@ from gridbayes.priors import FromErrors, HalfCauchy, Normal, Prior, Uniform, as_
 from gridbayes.program import Program, Slot, signature
 from gridbayes.summaries import Marginal
 
-__all__ = ["Pooling", "as_posterior", "pooling", "prior_or_scale", "theta_prior"]
+__all__ = ["INSTEAD", "Pooling", "as_posterior", "pooling", "prior_or_scale", "theta_prior"]
 
 Kind = Literal["complete", "no", "partial"]
 
@@ -120,6 +120,14 @@ class Pooling:
             memos += [slot.memo, _noise_memo(slot)]
         return memos
 
+
+NORMAL_ROWS = "it is for normal rows whose sigma is known or shared (shared_sigma=True); here "
+INSTEAD = {  # what to use where groups learn their own sigmas, or rows are not normal
+    "predict": NORMAL_ROWS + "post.quantile('theta', q) says what is known of each group's own effect",
+    "shrinkage": NORMAL_ROWS + "post.summary() has the estimates with their intervals",
+    "rank": NORMAL_ROWS + "post.contrast(first, second).probability(above=0) compares two groups",
+    "combination": NORMAL_ROWS + "post.contrast(first, second) is the difference of two groups",
+}
 
 POPULATION = """\
 @memo

@@ -16,10 +16,11 @@ from gridbayes.accuracy import Accuracy, Tail
 from gridbayes.conditional import mixtures
 from gridbayes.engine import each_memo, run_groups
 from gridbayes.grids import FINE, Grid
-from gridbayes.models.pooling import Pooling
+from gridbayes.models.pooling import INSTEAD, Pooling
 from gridbayes.models.tails import tail_power
-from gridbayes.posterior import Address, Posterior, unanswered
+from gridbayes.posterior import Address, Posterior
 from gridbayes.program import Program
+from gridbayes.questions import unanswered
 from gridbayes.summaries import Marginal
 
 __all__ = ["NewRows", "Prediction", "mixed_rows", "new_rows", "with_powers"]
@@ -74,7 +75,7 @@ class NewRows:
 def new_rows(model: Pooling, group: Hashable, new_group: bool, sigma: object) -> NewRows:
     """The rows that a call asks for, checked at this door."""
     if model.likelihood is not None or model.own_sigma:
-        raise unanswered(model.title, "predict")
+        raise unanswered(model.title, "predict", INSTEAD["predict"])
     if new_group and group is not None:
         raise TypeError(f"new_group=True asks for a group that is not in the data; leave out group={group!r}.")
     if new_group and model.kind == "no":
