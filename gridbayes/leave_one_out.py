@@ -75,7 +75,9 @@ class LeaveOneOut:
     def _labelled(self, values: np.ndarray, name: str) -> "xr.DataArray":
         import xarray as xr
 
-        coordinates = {self.by: np.fromiter(self.labels, object, len(self.labels)) if self.by == "group" else list(self.labels)}
+        coordinates = {
+            self.by: np.fromiter(self.labels, object, len(self.labels)) if self.by == "group" else list(self.labels)
+        }
         if self.groups is not None:
             coordinates["group"] = (self.by, np.fromiter(self.groups, object, len(self.groups)))
         return xr.DataArray(values, dims=(self.by,), coords=coordinates, name=name)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from gridbayes._types import Label, PerRow
 from gridbayes.tables import Table, cells_of, numbers_of, open_table, quoted, unique_labels
 
-__all__ = ["Inputs", "Rows", "counts_of", "design_of", "read_rows"]
+__all__ = ["Inputs", "Rows", "counts_of", "design_of", "errors_of", "ordered", "read_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,14 @@ def _read_inputs(x: Any, data: Any = None) -> Inputs:
 
 def design_of(x: Any, data: Any, wanted: Sequence[Label]) -> Float[np.ndarray, "row input"]:
     """The inputs of new rows in the order of `wanted`, their labels; ValueError where one is not there, or missing."""
-    inputs = _read_inputs(x, data)
+    columns = ordered(_read_inputs(x, data), wanted)
+    if np.isnan(columns).any():
+        raise ValueError(f"x must be complete; row {int(np.argmax(np.isnan(columns).any(axis=1)))} misses an input.")
+    return columns
+
+
+def ordered(inputs: Inputs, wanted: Sequence[Label]) -> Float[np.ndarray, "row input"]:
+    """The columns of the inputs in the order of `wanted`, their labels; ValueError where one is not there."""
     columns = inputs.x
     if inputs.labels is not None:
         absent = [label for label in wanted if label not in inputs.labels]
@@ -90,9 +97,17 @@ def design_of(x: Any, data: Any, wanted: Sequence[Label]) -> Float[np.ndarray, "
         columns = columns[:, [inputs.labels.index(label) for label in wanted]]
     if columns.shape[1] != len(wanted):
         raise ValueError(f"x must have {len(wanted)} inputs a row; it has {columns.shape[1]}.")
-    if np.isnan(columns).any():
-        raise ValueError(f"x must be complete; row {int(np.argmax(np.isnan(columns).any(axis=1)))} misses an input.")
     return columns
+
+
+def errors_of(rows: Rows) -> PerRow:
+    """The known standard errors of the rows, 1 where none are; ValueError where one is not positive."""
+    if rows.known is None:
+        return np.ones(len(rows.y))
+    if not (rows.known > 0).all():
+        row = int(np.argmin(rows.known > 0))
+        raise ValueError(f"errors must be positive; errors[{row}] is {rows.known[row]:g}. Pass standard errors.")
+    return rows.known
 
 
 def _matrix(x: Any) -> Inputs:

@@ -1,6 +1,7 @@
 """What every fitted pooling model answers in the same way: by its own evidence, and by that of changed models."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -8,16 +9,20 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from gridbayes.leave_one_out import LeaveOneOut, checked_by
+from gridbayes.likelihoods import Binomial
 from gridbayes.models.left_out import Swaps, swaps_of
-from gridbayes.models.pooling import INSTEAD, Pooling
-from gridbayes.models.scales import refuse_improper
+from gridbayes.models.pooling import INSTEAD, Pooling, known_scale, with_more
+from gridbayes.models.scales import refuse_improper, sizes_of
 from gridbayes.models.shrinkage import shrinkage
 from gridbayes.posterior import Posterior
+from gridbayes.priors import Normal, Prior
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Answers"]
+
+NARROW = 1e-7  # of the standard error of a location: a prior so narrow is a point to 1e-14
 
 
 class Answers(ABC):
@@ -51,6 +56,47 @@ class Answers(ABC):
     def shrinkage(self, posterior: Posterior, prob: float) -> "pd.DataFrame":
         """How far each estimate is drawn to the others (shrinkage.py)."""
         return shrinkage(self.model, posterior, prob)
+
+    # --- other data, other priors --------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def fitted_to(self, model: Pooling) -> Posterior:
+        """The posterior of another model, fitted as this one was."""
+
+    def update(self, data: object, **options: object) -> Posterior:
+        """The fit of the old rows and new ones together, with the priors of the old; arguments as in the model's call."""
+        return self.fitted_to(replace(self.model, observations=with_more(self.model, data, **options)))
+
+    @property
+    def outcomes(self) -> tuple[np.ndarray, ...]:
+        """What the model gives a probability to; of counts with their trials."""
+        data = self.model.observations
+        return (data.values, data.errors) if isinstance(self.model.likelihood, Binomial) else (data.values,)
+
+    @property
+    def discrete(self) -> bool:
+        """Whether rows have probabilities, not densities."""
+        return self.model.likelihood is not None and self.model.likelihood.known != "sigma"
+
+    @property
+    def priors(self) -> Mapping[str, Prior]:
+        """Of the parameters that are no group's own."""
+        return {name: prior for name, prior in self.model.priors.items() if name not in self.model.per_group}
+
+    def evidence_given(self, label: str, prior: Prior) -> float:
+        """log p(t) with another prior of a shared parameter."""
+        return self.evidence_of(replace(self.model, priors={**self.model.priors, label: prior}))
+
+    def evidence_at(self, label: str, value: float) -> float:
+        """log p(t | shared parameter = value): tau = 0 is complete pooling, others have a prior that is narrow upon it."""
+        model = self.model
+        if label == "tau" and value == 0:
+            rest = {name: prior for name, prior in model.priors.items() if name not in ("mu", "tau")}
+            return self.evidence_of(replace(model, kind="complete", priors={"theta": model.priors["mu"], **rest}))
+        if label in ("tau", "sigma"):
+            return self.evidence_given(label, known_scale(value, label))
+        width = NARROW * min(sizes_of(model), default=1.0) / len(model.observations.values) ** 0.5
+        return self.evidence_given(label, Normal(value, width))
 
     # --- leave-one-out ------------------------------------------------------------------------------------------------
 

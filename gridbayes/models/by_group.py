@@ -28,6 +28,7 @@ from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
+from gridbayes.models.tails import with_tails
 from gridbayes.posterior import Address, FittedModel, Posterior
 from gridbayes.priors import Prior
 from gridbayes.smoothing import interpolated, log_smoothed
@@ -311,6 +312,16 @@ class ByGroup(Answers):
 
     def evidence_of(self, model: Pooling) -> float:
         return replace(self, model=model).evidence
+
+    def fitted_to(self, model: Pooling) -> Posterior:
+        return replace(self, model=model).reported()
+
+    def reported(self) -> Posterior:
+        """The posterior, with the powers of its tails: tails.py knows those of normal rows alone."""
+        posterior = self.posterior()
+        if self.model.likelihood is not None:
+            return posterior
+        return replace(posterior, marginals=with_tails(self.model, posterior.marginals))
 
     @property
     def size(self) -> int:

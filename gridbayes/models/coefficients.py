@@ -10,7 +10,7 @@ from gridbayes._types import Label, PerRow
 from gridbayes.priors import Exponential, Flat, Normal, Prior, as_prior, as_scale_prior
 from gridbayes.rows import Inputs, Rows
 
-__all__ = ["Term", "is_linear", "rounded", "scale_of", "sigma_of", "terms_of"]
+__all__ = ["Term", "is_linear", "priors_of", "rounded", "scale_of", "sigma_of", "terms_of"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ def _slopes(slope: Any, inputs: Inputs, default: list[Normal]) -> list[Prior]:
 def is_linear(prior: Prior) -> bool:
     """Whether a coefficient with this prior leaves in closed form."""
     return isinstance(prior, Normal) or prior == Flat()
+
+
+def priors_of(terms: tuple[Term, ...], sigma: Prior | float) -> dict[str, Prior]:
+    """The priors of a regression by the labels of its parameters."""
+    return {str(term): term.prior for term in terms} | ({"sigma": sigma} if isinstance(sigma, Prior) else {})
 
 
 def scale_of(y: PerRow) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -88,6 +89,7 @@ def enumerated(
     model: Pooling,
     grids: Mapping[str, Grid],
     continuum: Callable[[Pooling], Posterior],
+    refit: Callable[[Pooling], Posterior],
     placed: frozenset[str] = frozenset(),
 ) -> Posterior:
     """The posterior of `model` with every parameter on its grid.
@@ -96,11 +98,12 @@ def enumerated(
     ----------
     grids : one for each parameter.
     continuum : fits the continuous model, for the accuracy statement.
+    refit : fits another model with the same explicit grids.
     placed : parameters whose grids were placed by the library: their priors are densities over more than the grid and
         are not normalised over its nodes.
     """
     with jax.enable_x64(True):
-        return _Enumeration.of(model, grids, continuum, placed).posterior()
+        return _Enumeration.of(model, grids, continuum, refit, placed).posterior()
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,13 +113,14 @@ class _Enumeration(Answers):
     model: Pooling
     grids: Mapping[str, Grid]
     continuum: Callable[[Pooling], Posterior]
+    refit: Callable[[Pooling], Posterior]
     placed: frozenset[str]
     tables: Tables
     result: Mapping[str, np.ndarray]
 
     @classmethod
     def of(
-        cls, model: Pooling, grids: Mapping[str, Grid], continuum: Callable, placed: frozenset[str]
+        cls, model: Pooling, grids: Mapping[str, Grid], continuum: Callable, refit: Callable, placed: frozenset[str]
     ) -> "_Enumeration":
         engine = _engine(model.program, _Structure.of(model), _sizes(model, grids))
         tables = _tables(model, grids, placed, engine.memos)
@@ -128,7 +132,9 @@ class _Enumeration(Answers):
             masses = _cells(jnp.asarray(result.get("hyper", 1.0)), model.shared_sigma)
             log_r = _cavity_safely(masses, tables, lambda: _log_population(model, grids, placed, engine.memos))
             result = engine.update(arguments, explicit, _known(tables), log_r)
-        return cls(model, grids, continuum, placed, tables, {name: np.asarray(value) for name, value in result.items()})
+        return cls(
+            model, grids, continuum, refit, placed, tables, {name: np.asarray(value) for name, value in result.items()}
+        )
 
     def posterior(self) -> Posterior:
         """The result as labelled marginals, each checked to be a distribution."""
@@ -242,7 +248,13 @@ class _Enumeration(Answers):
 
     def evidence_of(self, model: Pooling) -> float:
         with jax.enable_x64(True):
-            return _Enumeration.of(model, self.grids, self.continuum, self.placed).evidence
+            return _Enumeration.of(model, self.grids, self.continuum, self.refit, self.placed).evidence
+
+    def fitted_to(self, model: Pooling) -> Posterior:
+        return self.refit(model)
+
+    def evidence_at(self, label: str, value: float) -> float:
+        raise ValueError(f"bayes_factor needs a density; {label} is on explicit grids here. Fit without grids=.")
 
     def swapped(self, swaps: Swaps) -> tuple[Float[np.ndarray, " item"], Bool[np.ndarray, " item"]]:
         """None is resolved: tables of other rows on the same grids are enumerated as a model of their own."""

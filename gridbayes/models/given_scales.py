@@ -8,6 +8,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain
+
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import logsumexp
@@ -26,7 +27,7 @@ from gridbayes.models.pooling import Pooling, as_posterior
 from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
 from gridbayes.models.ranks import normal_ranks
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
-from gridbayes.models.tails import tail_power
+from gridbayes.models.tails import tail_power, with_tails
 from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
 from gridbayes.priors import Prior
 from gridbayes.questions import unanswered
@@ -343,6 +344,14 @@ class GivenScales(Answers):
 
     def evidence_of(self, model: Pooling) -> float:
         return replace(self, model=model).evidence
+
+    def fitted_to(self, model: Pooling) -> Posterior:
+        return replace(self, model=model).reported()
+
+    def reported(self) -> Posterior:
+        """The posterior, with the powers of its tails (tails.py)."""
+        posterior = self.posterior()
+        return replace(posterior, marginals=with_tails(self.model, posterior.marginals))
 
     @property
     def size(self) -> int:
