@@ -52,9 +52,11 @@ class Learned(Prior):
 
     def logpdf(self, x: Numbers) -> Floats:
         """log p(x), float64, of the shape of `x`; -inf outside the panels."""
-        x = np.asarray(x, float)
+        asked = np.asarray(x, float)
+        x = np.clip(asked, self._edges[0], self._edges[-1])
         with np.errstate(divide="ignore"):
             log_p = np.log(np.maximum(self.marginal.density(x), 0.0))
+        log_p = np.where(x == asked, log_p, -np.inf)
         if self.marginal.grid.rule != "panels":
             return log_p
         panel = np.clip(np.searchsorted(self._edges, x, side="right") - 1, 0, len(self._edges) - 2)
@@ -63,8 +65,7 @@ class Learned(Prior):
         order = self.marginal.grid.order
         polynomials = np.polynomial.legendre.legvander((2 * x - low - high) / (high - low), order - 1)
         smooth = np.sum(logs[panel] * polynomials.reshape(*x.shape, order), axis=-1)
-        inside = (x >= self._edges[0]) & (x <= self._edges[-1])
-        return np.where(followed[panel] & inside, smooth, log_p)
+        return np.where(followed[panel] & (x == asked), smooth, log_p)
 
     def _quantile(self, q: Floats) -> Floats:
         return self.marginal.quantile(q)

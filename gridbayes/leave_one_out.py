@@ -75,9 +75,8 @@ class LeaveOneOut:
     def _labelled(self, values: np.ndarray, name: str) -> "xr.DataArray":
         import xarray as xr
 
-        coordinates = {
-            self.by: np.fromiter(self.labels, object, len(self.labels)) if self.by == "group" else list(self.labels)
-        }
+        labels = np.fromiter(self.labels, object, len(self.labels))  # tuples are kept whole
+        coordinates: dict[str, object] = {self.by: labels if self.by == "group" else np.arange(len(labels))}
         if self.groups is not None:
             coordinates["group"] = (self.by, np.fromiter(self.groups, object, len(self.groups)))
         return xr.DataArray(values, dims=(self.by,), coords=coordinates, name=name)

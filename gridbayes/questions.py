@@ -110,7 +110,7 @@ class Questions:
         >>> effects, errors = [28, 8, -3, 7, -1, 1, 18, 12], [15, 10, 16, 11, 9, 11, 10, 18]
         >>> post = gb.partial_pooling(effects, sigma=errors, mu=gb.Normal(0, 5), tau=gb.HalfCauchy(5))
         >>> round(post.bayes_factor("tau", 0)["BF01"], 6)
-        1.636614
+        1.595376
         """
         label = self._tested(name, group)[0]
         value = checked_number(value, "value")
@@ -143,7 +143,8 @@ class Questions:
         label, prior = self._tested(name, group)
         if not isinstance(prior, SCALED):
             raise TypeError(
-                f"{label} must have a prior with a scale to vary; {label} is {prior!r}. Pass for example gridbayes.Normal(0, 1)."
+                f"{label} must have a prior with a scale to vary; {label} is {prior!r}. "
+                "Pass for example gridbayes.Normal(0, 1)."
             )
         low, high = (prior.scale / 100, prior.scale * 100) if scales is None else scales
         if not 0 < low < high < np.inf:
@@ -164,7 +165,7 @@ class Questions:
         """The label of a parameter and its prior, which must be its own and proper."""
         priors: Mapping[str, Prior] = getattr(self.model, "priors", {})
         self._ask("evidence_at")
-        name, found = self._find(name, group)
+        name = self._find(name, group)[0]
         label = name if group is None else f"{name}[{group}]"
         if label not in priors:
             raise ValueError(
@@ -179,8 +180,9 @@ class Questions:
 
 
 def _bayes_factors(log_bf10: float) -> dict[str, float]:
+    """BF10, BF01 and log BF10."""
     with np.errstate(over="ignore"):
-        return {"BF10": float(np.exp(log_bf10)), "BF01": float(np.exp(-log_bf10)), "log_BF10": log_bf10}
+        return {"BF10": float(np.exp(log_bf10)), "BF01": float(np.exp(-log_bf10)), "log_BF10": float(log_bf10)}
 
 
 def unanswered(title: str, question: str, remedy: str) -> TypeError:
