@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["Questions", "unanswered"]
 
 INSTEAD = {  # what to use where a model does not answer and names nothing better
-    "predict": "post.summary() says what is known of each parameter",
-    "shrinkage": "post.summary() has the estimates with their intervals",
-    "rank": "post.summary() has the estimates with their intervals",
-    "combination": "post.contrast(first, second) is the difference of two groups",
-    "update": "fit all rows together",
-    "bayes_factor": "fit the smaller model too, and take the difference of the two log evidences",
-    "loo": "fit the model without a row, and take the difference of the two log evidences",
+    "predict": "Pooling models and regressions do; here post.summary() says what is known of each parameter",
+    "shrinkage": "It is of the groups of a pooling model; here post.summary() has the estimates with their intervals",
+    "rank": "It is of the groups of a pooling model; here post.summary() has the estimates with their intervals",
+    "combination": "It is of the groups of a pooling model, or the slopes of a linear regression",
+    "update": "Fit old and new rows together",
+    "evidence_at": "Fit the smaller model too, and take the difference of the two log evidences",
+    "loo": "Fit without a row, and take the difference of the two log evidences",
+    "pit": "Pooling models of normal rows and linear regressions do; draw replicates from post.to_pandas() here",
+    "retrodicted": "Pooling models of normal rows and linear regressions do; draw replicates from post.to_pandas() here",
+    "replicated": "Pooling models of normal rows and linear regressions do; draw replicates from post.to_pandas() here",
 }
 
 
@@ -187,4 +190,4 @@ def _bayes_factors(log_bf10: float) -> dict[str, float]:
 
 def unanswered(title: str, question: str, remedy: str) -> TypeError:
     """The error of a question that a model does not answer, with what to use instead."""
-    return TypeError(f"{title} does not answer {question}. Instead: {remedy}.")
+    return TypeError(f"{title} does not answer {question} yet. {remedy}.")

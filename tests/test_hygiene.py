@@ -27,7 +27,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["models.mirrored", "models.scales", "models.tails", "models.left_out"],
     ["models.components", "models.predicted", "models.prediction", "models.ranks", "models.shrinkage"],
     ["models.answers"],
-    ["models.enumerated"],
+    ["models.enumerated", "models.given_cells"],
     ["models.placed", "models.linear", "models.generalized"],
     ["models.given_scales", "models.by_group"],
     ["models.continuous"],

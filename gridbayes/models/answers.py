@@ -12,10 +12,13 @@ from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.likelihoods import Binomial
 from gridbayes.models.left_out import Swaps, swaps_of
 from gridbayes.models.pooling import INSTEAD, Pooling, known_scale, with_more
+from gridbayes.models.prediction import NewRows, rows_again
 from gridbayes.models.scales import refuse_improper, sizes_of
 from gridbayes.models.shrinkage import shrinkage
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Normal, Prior
+from gridbayes.questions import unanswered
+from gridbayes.summaries import Marginal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +100,18 @@ class Answers(ABC):
             return self.evidence_given(label, known_scale(value, label))
         width = NARROW * min(sizes_of(model), default=1.0) / len(model.observations.values) ** 0.5
         return self.evidence_given(label, Normal(value, width))
+
+    # --- the rows again -----------------------------------------------------------------------------------------------
+
+    def observed(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """y of each of these rows."""
+        raise unanswered(self.title, "predict", INSTEAD["predict"])
+
+    def pit(self) -> Float[np.ndarray, " row"]:
+        """P(y_new <= y_r | t) of a new row in each row's group, with its known sigma."""
+        rows, which = rows_again(self.model)
+        y = self.observed(rows)
+        return np.array([float(y[kind].cdf(value)) for kind, value in zip(which, self.outcomes[0], strict=True)])
 
     # --- leave-one-out ------------------------------------------------------------------------------------------------
 

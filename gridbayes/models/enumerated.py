@@ -31,7 +31,7 @@ from gridbayes.likelihoods import known_sigma, learned_sigma
 from gridbayes.models.answers import Answers
 from gridbayes.models.left_out import Swaps
 from gridbayes.models.pooling import Pooling
-from gridbayes.models.prediction import Prediction, mixed_rows, new_rows
+from gridbayes.models.prediction import NewRows, Prediction, mixed_rows, new_rows
 from gridbayes.models.ranks import table_ranks
 from gridbayes.posterior import Address, Posterior, checked_masses
 from gridbayes.program import Program, Slot
@@ -217,12 +217,17 @@ class _Enumeration(Answers):
         expected = [checked_masses(pair.sum(axis=0) / pair.sum(), "expected") for pair in pairs]
         marginals = {"expected": tuple(Marginal(self.grids["theta"], masses) for masses in expected)}
         if "y" in rows.names:
-            marginals["y"] = mixed_rows(rows, pairs, self.grids["theta"], self.grids.get("sigma"))
+            marginals["y"] = self.observed(rows)
 
         def continuous() -> Posterior:
             return self.continuum(self.model).predict(group, new_group=new_group, sigma=sigma)
 
         return Prediction.priced(rows, continuous).posterior(marginals, self.model.program)
+
+    def observed(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """y of each row: normal about the nodes of theta."""
+        pairs = [self._with_shared_sigma(d) for d in rows.groups]
+        return mixed_rows(rows, pairs, self.grids["theta"], self.grids.get("sigma"))
 
     def _with_shared_sigma(self, d: int | None) -> Float[np.ndarray, "sigma theta"]:
         """p(shared sigma, theta_d | t), of a new group for None; one row where sigma is known."""

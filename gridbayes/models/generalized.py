@@ -18,7 +18,7 @@ Source: McCullagh & Nelder, Generalized Linear Models, 2nd ed. (1989), chapter 2
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -277,6 +277,17 @@ class _Reported:
 
     model: Generalized
     source: Posterior
+
+    instead: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("shrinkage", "rank"), "A regression has no groups. Instead post.summary() has the coefficients"
+        ),
+        "combination": "Instead rewrite the inputs so that the combination is a slope of its own",
+        "evidence_at": "Instead fit without the input too: gridbayes.compare({'with': post, 'without': other})",
+        **dict.fromkeys(
+            ("pit", "retrodicted", "replicated"), "Instead post.predict(x) has the distribution of each row"
+        ),
+    }
 
     @property
     def title(self) -> str:

@@ -14,31 +14,28 @@ from jaxtyping import Bool, Float
 from scipy.special import logsumexp
 
 from gridbayes.accuracy import Accuracy, Tail
-from gridbayes.conditional import Affine, Conditional, gauss_rule, mixtures
+from gridbayes.conditional import Affine, Conditional, gauss_rule
 from gridbayes.contraction import require_memory
 from gridbayes.engine import marginal_of, run_groups, run_hyper
 from gridbayes.factors import Factors, all_but_one, joined, of_location
 from gridbayes.grids import COARSE, Grid, fewest, in_panels, resolves
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
-from gridbayes.models.answers import Answers
+from gridbayes.models.given_cells import GivenCells
 from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
 from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
-from gridbayes.models.ranks import normal_ranks
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
 from gridbayes.models.tails import tail_power, with_tails
 from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
 from gridbayes.priors import Prior
-from gridbayes.questions import unanswered
 from gridbayes.summaries import Marginal
 
 __all__ = ["GivenScales"]
 
 TOGETHER = 2**20  # components of the mixtures, all groups taken together, that are mixed at once
 MANY = 2**17  # components from which on it is worth while to look for fewer
-HERMITE = 16  # values of mu given the scales: ranks are smooth in it
-LIGHT = 1e-10  # of the heaviest cell: a lighter one moves no rank's probability by more than 1e-8
+
 FEW = 16  # nodes of a scale that take the place of all
 
 type Density = tuple[Grid, np.ndarray]  # a grid and the log density at its nodes
@@ -65,7 +62,7 @@ def _ratio(wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class GivenScales(Answers):
+class GivenScales(GivenCells):
     """A pooling model with known or shared sigma, fitted in the continuum."""
 
     model: Pooling
@@ -312,28 +309,6 @@ class GivenScales(Answers):
             return self._discretised.contrast(first, second)
         return self._mixed(self.conditional.difference(first, second, self.kept))[0]
 
-    def combination(self, weights: Float[np.ndarray, " group"]) -> Marginal:
-        """sum of weights[d] theta_d: normal given mu and the scales, mixed over them."""
-        if self.model.kind == "no":
-            mass, mean, sd = self._unpooled_normals("combination")
-            x = (mean @ weights)[None], np.hypot.reduce(sd * weights, axis=1)[None]
-            densities = mixtures(np.log(mass), *x, self.tol, self.order)
-            return run_groups(self.model.continuous_program, "effect", "theta", densities)[0]
-        used = np.flatnonzero(weights)
-        each, weights = self.conditional.theta(used.tolist(), self.kept), weights[used]
-        return self._mixed(Affine((weights @ each.a)[None], (weights @ each.b)[None], (weights**2 @ each.v)[None]))[0]
-
-    def _unpooled_normals(self, question: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Without pooling: the weight of each sigma, and mean and sd of each theta given it, (cell, group)."""
-        groups = self._by_group(self.cells)
-        if not groups[0].is_normal:
-            remedy = "theta=gridbayes.Normal(...) has it, and partial_pooling with any prior of mu"
-            raise unanswered(f"{self.title} with a prior of theta that is not normal", question, remedy)
-        mass = np.exp(self.log_joint - logsumexp(self.log_joint))
-        kept = mass > 1e-16
-        mean, sd = (np.stack([group.location[i] for group in groups], axis=1)[kept] for i in (0, 1))
-        return mass[kept], mean, sd
-
     # --- changed data -------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -388,38 +363,6 @@ class GivenScales(Answers):
         require_memory({"the other groups, group x scales": (6 * len(self.model.observations), self.size)}, remedy)
         return all_but_one(of_location(self._factors(self.cells), self._tau))
 
-    def rank(self) -> Float[np.ndarray, "group rank"]:
-        """P(rank of d = r | t): given mu and the scales the thetas are independent normals (ranks.py)."""
-        if self.model.kind == "complete":
-            raise ValueError(
-                "rank needs a theta for every group; complete pooling has one for all. Use partial_pooling."
-            )
-        cells = self._unpooled_normals("rank") if self.model.kind == "no" else self._standardised()
-        return normal_ranks(*cells)
-
-    def _standardised(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The weight of each (mu, scales), and mean and sd of each (theta - mu) / tau given it, (cell, group).
-
-        w tau B (c - mu) and sqrt(B): in this unit, of which ranks know nothing, nothing is lost as tau goes to 0.
-        """
-        mass, mu, k = self._location_cells()
-        tau, w = self.conditional.tau[k], self.conditional.factors.w.T
-        w = w[k] if len(w) > 1 else w
-        b = 1 / (1 + w * tau[:, None] ** 2)
-        return mass / mass.sum(), w * tau[:, None] * b * (self.conditional.factors.c - mu[:, None]), np.sqrt(b)
-
-    def _location_cells(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Weights, values of mu and indices of cells: by Gauss-Hermite where mu given the scales is normal."""
-        if not self.conditional.is_normal:
-            mass = self.hyper[0].reshape(-1, len(self.log_w))
-            j, k = np.nonzero(mass > LIGHT * mass.max())
-            return mass[j, k], next(iter(self.grids.values())).nodes[j], k
-        k = np.flatnonzero(self.log_w > self.log_w.max() + np.log(LIGHT))
-        z, share = np.polynomial.hermite_e.hermegauss(HERMITE)
-        m, s = (part[k][:, None] for part in self.conditional.location)
-        mass = np.exp(self.log_w[k])[:, None] * share
-        return mass.ravel(), (m + s * z).ravel(), np.repeat(k, HERMITE)
-
     @cached_property
     def _discretised(self) -> FittedModel:
         return discretised(self.model, GivenScales(self.model, *ROUGH).posterior())
@@ -427,13 +370,20 @@ class GivenScales(Answers):
     def predict(self, group: Hashable = None, *, new_group: bool = False, sigma: object = None) -> Posterior:
         """A new observation in every group, in one, or in a new one (prediction.py): normal given mu and the scales."""
         rows = new_rows(self.model, group, new_group, sigma)
-        find = self._unpooled_rows if self.model.kind == "no" else self._pooled_rows
-        marginals = {name: with_powers(rows, name, find(rows, name)) for name in rows.names}
+        marginals = {name: self._rows(rows, name) for name in rows.names}
         coarse = GivenScales(self.model, *COARSE)
         prediction = Prediction.refined(
             rows, self._tail_of_tau, lambda: coarse.predict(group, new_group=new_group, sigma=sigma)
         )
         return prediction.posterior(marginals, self.model.continuous_program)
+
+    def observed(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """y of each row."""
+        return self._rows(rows, "y")
+
+    def _rows(self, rows: NewRows, name: str) -> tuple[Marginal, ...]:
+        find = self._unpooled_rows if self.model.kind == "no" else self._pooled_rows
+        return with_powers(rows, name, find(rows, name))
 
     def _pooled_rows(self, rows: NewRows, name: str) -> list[Density]:
         """theta_d, or mu plus tau's noise in a new group; y adds sigma's."""

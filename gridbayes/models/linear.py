@@ -15,11 +15,14 @@ Sources: Gelman et al., Bayesian Data Analysis, 3rd ed., sections 14.2 and 14.8;
 Problems (1974), chapter 25, on priors as rows.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import ndtr
 
 from gridbayes._types import PerRow
 from gridbayes.accuracy import Accuracy
@@ -169,6 +172,28 @@ class Linear:
         densities = mixtures(log_w[kept], mean[:, kept], sd[:, kept], self.tol, self.order)
         return run_groups(self.program, "coefficient", "beta", densities)
 
+    # --- the rows again ---------------------------------------------------------------------------------------------------
+
+    def pit(self) -> Float[np.ndarray, " row"]:
+        """P(y_new <= y_i | y) of a new row with each row's inputs: normal given sigma, mixed over it."""
+        expected, sd = self.cells.combinations(self.x)
+        noise = np.hypot(sd, self.errors[:, None] * self.cells.sigma)
+        return ndtr((self.y[:, None] - expected) / noise) @ self.hyper[0]
+
+    def retrodicted(self, weights: PerRow) -> Marginal:
+        """sum_i weights_i y_i of new rows with the same inputs."""
+        mean, sd = self.cells.combinations((weights @ self.x)[None])
+        return self.mixed(mean, np.hypot(sd, np.linalg.norm(weights * self.errors) * self.cells.sigma))[0]
+
+    def replicated(self, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draw row"]:
+        """Independent draws of all rows, from sigma on its nodes, the coefficients given it, and the rows given both."""
+        k = rng.choice(len(self.hyper[0]), draws, p=self.hyper[0] / self.hyper[0].sum())
+        b = self.cells.mean[k] + np.einsum(
+            "kij,kj->ki", self.cells.root[k], rng.standard_normal((draws, len(self.terms)))
+        )
+        noise = self.errors * self.cells.sigma[k][:, None]
+        return b @ self.x.T + noise * rng.standard_normal(noise.shape)
+
     # --- what a Posterior asks for ------------------------------------------------------------------------------------
 
     @property
@@ -206,9 +231,13 @@ class Linear:
 
     def contrast(self, first: int, second: int) -> Marginal:
         """The difference of two labelled coefficients."""
-        labelled = [j for j, term in enumerate(self.terms) if term.label is not None]
+        each = np.eye(sum(term.label is not None for term in self.terms))
+        return self.combination(each[first] - each[second])
+
+    def combination(self, weights: Float[np.ndarray, " label"]) -> Marginal:
+        """sum of weights[j] times the labelled coefficients."""
         direction = np.zeros((1, len(self.terms)))
-        direction[0, labelled[first]], direction[0, labelled[second]] = 1.0, -1.0
+        direction[0, [j for j, term in enumerate(self.terms) if term.label is not None]] = weights
         return self.mixed(*self.cells.combinations(direction))[0]
 
     @property
@@ -283,7 +312,11 @@ class Linear:
         x, y = np.concatenate([self.x, np.column_stack(columns)]), np.concatenate([self.y, rows.y])
         return linear(replace(self, x=x, y=y, errors=np.concatenate([self.errors, errors_of(rows)])))
 
-    discrete = False
+    instead: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("shrinkage", "rank"),
+        "A regression has no groups. Instead post.summary() has the coefficients with their intervals",
+    )
+    discrete: ClassVar[bool] = False
 
     @property
     def outcomes(self) -> tuple[np.ndarray, ...]:

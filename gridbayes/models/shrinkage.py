@@ -64,9 +64,7 @@ def _weight(
     """The share of each estimate that is the group's own mean."""
     if model.kind == "no":
         if model.shared_sigma:
-            raise unanswered(
-                model.title, "shrinkage", "post.summary() has the estimates; partial_pooling their weights"
-            )
+            raise unanswered(model.title, "shrinkage", "Instead post.summary() has the estimates")
         return np.array([theta.var for theta in posterior.marginals["theta"]]) * factors.w[:, 0]
     (tau,) = posterior.marginals["tau"]
     joint = posterior.joint("tau", "sigma").values if model.shared_sigma else tau.masses[:, None]
