@@ -49,7 +49,7 @@ def compare(models: Mapping[str, Posterior], by: str | None = "row") -> "Summary
     ...     "complete": gb.complete_pooling(rows, sigma=5, theta=normal),
     ...     "none": gb.no_pooling(rows, sigma=5, theta=normal),
     ... })
-    >>> list(table.index), round(table.loc["none", "probability"], 6)
+    >>> list(table.index), round(float(table.loc["none", "probability"]), 6)
     (['none', 'complete'], 1.0)
     """
     if not isinstance(models, Mapping) or len(models) < 2:

@@ -1,6 +1,6 @@
 """What a Posterior hands on to the model that made it: questions that not every model answers."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +9,12 @@ import numpy as np
 from gridbayes.learned import Learned
 from gridbayes.leave_one_out import LeaveOneOut
 from gridbayes.priors import Cauchy, HalfCauchy, HalfNormal, HalfStudentT, Laplace, Normal, Prior, StudentT
+from gridbayes.retrodiction import PredictiveCheck
 from gridbayes.summaries import checked_number
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from gridbayes.posterior import Posterior
 
 __all__ = ["Questions", "unanswered"]
@@ -97,6 +100,76 @@ class Questions:
         if found[0].grid.rule == "points":
             raise ValueError(f"{name} is on explicit points here and has no density. Fit on automatic grids.")
         return Learned(found[0], f"posterior of {name if group is None else f'{name}[{group}]'}")
+
+    # --- retrodictive checks ------------------------------------------------------------------------------------------
+
+    def pit(self) -> "xr.DataArray":
+        """P(y_new <= y_i | t) of every row, (row,), with the coordinate `group` where there are groups.
+
+        y_new is a new row like the i-th: in its group, or with its inputs, and with its known error. Exact, from the
+        closed form of the predictive distribution. If the model is right they are about uniform, a little drawn to 1/2,
+        since each row is also among the data.
+
+        Source: Gelman et al., Bayesian Data Analysis, 3rd ed., section 6.3.
+
+        >>> import gridbayes as gb
+        >>> post = gb.complete_pooling([1, 4, 40], sigma=5, theta=gb.Normal(0, 100))
+        >>> post.pit().round(3).values.tolist()
+        [0.008, 0.029, 1.0]
+        """
+        import xarray as xr
+
+        values = self._ask("pit")()
+        coordinates: dict[str, object] = {"row": np.arange(len(values))}
+        labels = getattr(self.model, "groups_of_rows", None)
+        if labels is not None:
+            coordinates["group"] = ("row", np.fromiter(labels, object, len(labels)))
+        return xr.DataArray(values, dims=("row",), coords=coordinates, name="pit")
+
+    def predictive_check(
+        self, statistic: str | Callable | Sequence[float] = "mean", draws: int = 4000, seed: int = 0
+    ) -> PredictiveCheck:
+        """The posterior predictive p-value P(T(y_rep) >= T(y) | t), y_rep all rows again.
+
+        Parameters
+        ----------
+        statistic : "mean", or weights, (row,), of a sum: exact. Or a function of the rows, (row,), that returns a number, as
+            np.max: by draws, and the result states its standard error.
+        draws, seed : of replicates, where the statistic is a function.
+
+        >>> import gridbayes as gb
+        >>> post = gb.no_pooling({"G": [1, 4], "E": [-15, -9]}, sigma=2, theta=gb.Normal(0, 20))
+        >>> post.predictive_check()
+        P(mean of replicates >= -4.75 | data) = 0.4977 (exact)
+        >>> post.predictive_check(np.ptp, draws=2000)
+        P(ptp of replicates >= 19 | data) = 0.518 (+- 0.01, by draws)
+        """
+        if callable(statistic):
+            return self._check_by_draws(statistic, draws, seed)
+        self._ask("retrodicted")
+        y = self.model.outcomes[0]
+        known = {"mean": np.full(len(y), 1 / len(y))}
+        if isinstance(statistic, str) and statistic not in known:
+            raise ValueError(
+                f"statistic must be 'mean', weights or a function; statistic is {statistic!r}. Pass np.{statistic}."
+            )
+        weights = known[statistic] if isinstance(statistic, str) else np.asarray(statistic, float)
+        if weights.shape != y.shape or not (np.isfinite(weights).all() and weights.any()):
+            raise ValueError(
+                f"statistic must be {len(y)} finite weights, one a row, not all 0; statistic is {statistic!r}."
+            )
+        name, observed = statistic if isinstance(statistic, str) else "weighted sum", float(weights @ y)
+        return PredictiveCheck(name, observed, 1 - float(self._ask("retrodicted")(weights).cdf(observed)), 0.0)
+
+    def _check_by_draws(self, statistic: Callable, draws: int, seed: int) -> PredictiveCheck:
+        if not isinstance(draws, (int, np.integer)) or draws < 1:
+            raise ValueError(f"draws must be a whole number of at least 1; draws is {draws!r}. Pass for example 4000.")
+        replicates = self._ask("replicated")(int(draws), np.random.default_rng(seed))
+        observed = float(statistic(self.model.outcomes[0]))
+        above = sum(float(statistic(rows)) >= observed for rows in replicates)
+        q = (above + 1) / (draws + 2)  # so that none or all of the draws still have an error
+        name = getattr(statistic, "__name__", "statistic")
+        return PredictiveCheck(name, observed, above / draws, float((q * (1 - q) / draws) ** 0.5))
 
     # --- Bayes factors ------------------------------------------------------------------------------------------------
 

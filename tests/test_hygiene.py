@@ -15,7 +15,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["_types", "files", "memo_text", "supports", "rules"],
     ["grids", "densities", "tables", "row_sums"],
     ["observations", "csvfile", "summaries", "rows", "domains"],
-    ["datasets", "likelihoods", "priors", "accuracy", "coarser", "leave_one_out"],
+    ["datasets", "likelihoods", "priors", "accuracy", "coarser", "leave_one_out", "retrodiction"],
     ["convolution", "program", "contraction", "models.coefficients", "learned"],
     ["factors", "questions"],
     ["conditional", "posterior", "table", "log_joint", "linking"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
+from gridbayes._types import Label
 from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.likelihoods import Binomial
 from gridbayes.models.left_out import Swaps, swaps_of
@@ -107,6 +108,12 @@ class Answers(ABC):
         """y of each of these rows."""
         raise unanswered(self.title, "predict", INSTEAD["predict"])
 
+    @property
+    def groups_of_rows(self) -> tuple[Label, ...]:
+        """The label of each row's group."""
+        data = self.model.observations
+        return tuple(data.groups[d] for d in data.codes)
+
     def pit(self) -> Float[np.ndarray, " row"]:
         """P(y_new <= y_r | t) of a new row in each row's group, with its known sigma."""
         rows, which = rows_again(self.model)
@@ -119,7 +126,7 @@ class Answers(ABC):
         """log p(y_i | y_-i) and log p(y_i | y) of every row or group (leave_one_out.py)."""
         data = self.model.observations
         (without, again), (twice, _) = (self._changed(swaps) for swaps in swaps_of(data, checked_by(by)))
-        of_row = tuple(data.groups[d] for d in data.codes)
+        of_row = self.groups_of_rows
         labels = tuple(range(len(of_row))) if by == "row" else tuple(data.groups[d] for d in np.flatnonzero(data.count))
         groups = of_row if by == "row" else None
         return LeaveOneOut(self.title, by, labels, groups, self.evidence - without, twice - self.evidence, again)

@@ -22,7 +22,8 @@ from gridbayes.summaries import Marginal
 
 __all__ = ["GivenCells"]
 
-FEW = (28, 14, 14)  # values of the first scale, of the second given it, and of mu given both: ranks are smooth in them
+FEW = (32, 12, 16)  # values of the first scale, of the second given it, and of mu given both: ranks are smooth in them
+LIGHT = 1e-11  # of the heaviest cell: thousands of lighter ones move no rank's probability by more than 1e-8
 
 
 def _few(
@@ -163,7 +164,8 @@ class GivenCells(Answers):
         tau, w, c = conditional.tau[:, None], conditional.factors.w.T, conditional.factors.c
         b = 1 / (1 + w * tau**2)
         mean, sd = w * tau * b * (c - mu[..., None]), np.broadcast_to(np.sqrt(b), (*mu.shape, len(c)))
-        return mass.ravel(), mean.reshape(-1, len(c)), sd.reshape(-1, len(c))
+        kept = mass > LIGHT * mass.max()
+        return mass[kept], mean[kept], sd[kept]
 
     @cached_property
     def _few_cells(self) -> tuple[Conditional, Float[np.ndarray, "mu cell"], Float[np.ndarray, "mu cell"]]:
