@@ -80,7 +80,7 @@ class Observations:
     def sum_of_squares(self) -> PerGroup:
         """S_d = sum_r (t_r - m_d)^2, (group,), in the data's unit squared; 0 below two values."""
         residuals = self.values - self.mean[self.codes]
-        return _frozen(np.bincount(self.codes, residuals**2, minlength=len(self)))
+        return _frozen(np.bincount(self.codes, residuals**2, minlength=len(self)).astype(float))  # of no rows: integers
 
     @cached_property
     def fingerprint(self) -> str:

@@ -225,8 +225,7 @@ class Posterior(Questions):
 
         Summed, not sampled (models/ranks.py), in about 3 groups**2 operations for each value of theta and a few thousand
         values of mu and the scales, right to 1e-8. Groups on one node of an explicit grid share their ranks evenly.
-        ValueError where it would
-        take minutes.
+        ValueError where it would take minutes.
 
         >>> import gridbayes as gb
         >>> post = gb.partial_pooling({"G": [1], "E": [-15], "M": [30]}, sigma=15, mu_scale=10, tau_scale=10)
