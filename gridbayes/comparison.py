@@ -84,7 +84,7 @@ def _elpd(score: LeaveOneOut, best: LeaveOneOut) -> list[float]:
     return [score.elpd, score.p, float(apart.sum()), score.se, float(np.sqrt(len(apart) * np.var(apart)))]
 
 
-def _require_evidence(name: str, post: Posterior) -> None:
+def _require_evidence(name: str, post: object) -> None:
     """Refuse what is no posterior with an evidence that can be compared."""
     if not isinstance(post, Posterior):
         raise TypeError(f"models[{name!r}] must be a posterior; it is {post!r:.60}. Pass what a model's call returns.")

@@ -43,12 +43,12 @@ class Questions:
 
     model: Any
 
-    def _ask(self, question: str) -> Callable:
-        """The model's answer to a question that not every model answers."""
+    def _ask(self, question: str, called: str | None = None) -> Callable:
+        """The model's answer to a question that not every model answers; users call it `called`."""
         answer = getattr(self.model, question, None)
         if answer is None:
             own: Mapping[str, str] = getattr(self.model, "instead", {})
-            raise unanswered(self.model.title, question, own.get(question, INSTEAD[question]))
+            raise unanswered(self.model.title, called or question, own.get(question, INSTEAD[question]))
         return answer
 
     def loo(self, by: str = "row") -> LeaveOneOut:
@@ -146,7 +146,7 @@ class Questions:
         """
         if callable(statistic):
             return self._check_by_draws(statistic, draws, seed)
-        self._ask("retrodicted")
+        retrodicted = self._ask("retrodicted", "predictive_check")
         y = self.model.outcomes[0]
         known = {"mean": np.full(len(y), 1 / len(y))}
         if isinstance(statistic, str) and statistic not in known:
@@ -158,12 +158,12 @@ class Questions:
                 f"statistic must be {len(y)} finite weights, one a row, not all 0; statistic is {statistic!r}."
             )
         name, observed = statistic if isinstance(statistic, str) else "weighted sum", float(weights @ y)
-        return PredictiveCheck(name, observed, 1 - float(self._ask("retrodicted")(weights).cdf(observed)), 0.0)
+        return PredictiveCheck(name, observed, 1 - float(retrodicted(weights).cdf(observed)), 0.0)
 
     def _check_by_draws(self, statistic: Callable, draws: int, seed: int) -> PredictiveCheck:
         if not isinstance(draws, (int, np.integer)) or draws < 1:
             raise ValueError(f"draws must be a whole number of at least 1; draws is {draws!r}. Pass for example 4000.")
-        replicates = self._ask("replicated")(int(draws), np.random.default_rng(seed))
+        replicates = self._ask("replicated", "predictive_check")(int(draws), np.random.default_rng(seed))
         observed = float(statistic(self.model.outcomes[0]))
         above = sum(float(statistic(rows)) >= observed for rows in replicates)
         q = (above + 1) / (draws + 2)  # so that none or all of the draws still have an error
@@ -239,7 +239,7 @@ class Questions:
     def _tested(self, name: str, group: Hashable) -> tuple[str, Prior]:
         """The label of a parameter and its prior, which must be its own and proper."""
         priors: Mapping[str, Prior] = getattr(self.model, "priors", {})
-        self._ask("evidence_at")
+        self._ask("evidence_at", "bayes_factor")
         name = self._find(name, group)[0]
         label = name if group is None else f"{name}[{group}]"
         if label not in priors:

@@ -85,7 +85,7 @@ class GivenCells(Answers):
             noise = np.sum(weights**2) * self.cells["sigma"] ** 2
         else:
             noise = np.full(self.size, np.sum((weights * self.model.observations.errors) ** 2))
-        return self._sum(by_group, noise, "retrodicted")
+        return self._sum(by_group, noise, "predictive_check")
 
     def _sum(self, weights: Float[np.ndarray, " group"], noise: Float[np.ndarray, " cell"], question: str) -> Marginal:
         """sum of weights[d] theta_d, and noise of this variance in each cell."""
@@ -106,7 +106,7 @@ class GivenCells(Answers):
         """Independent draws of all rows: the scales on their nodes, the rest given them from its normals."""
         codes, errors = self.model.observations.codes, self.model.observations.errors
         if self.model.kind == "no":
-            kept, mass, mean, sd = self._unpooled_normals("replicated")
+            kept, mass, mean, sd = self._unpooled_normals("predictive_check")
             i = rng.choice(len(mass), draws, p=mass / mass.sum())
             k, theta = kept[i], mean[i] + sd[i] * rng.standard_normal((draws, mean.shape[1]))
         else:
@@ -118,7 +118,9 @@ class GivenCells(Answers):
         """Indices of cells, (draw,), and thetas given them, (draw, group)."""
         if not self.conditional.is_normal:
             remedy = f"It is for a normal prior of {self.hyper_name}. A sum of rows is exact for any: statistic='mean'"
-            raise unanswered(f"{self.title} with a prior of {self.hyper_name} that is not normal", "replicated", remedy)
+            raise unanswered(
+                f"{self.title} with a prior of {self.hyper_name} that is not normal", "predictive_check", remedy
+            )
         mass = np.exp(self.log_w)
         k = rng.choice(len(mass), draws, p=mass / mass.sum())
         mean, sd = self.conditional.location
