@@ -1,6 +1,6 @@
 """What a Posterior hands on to the model that made it: questions that not every model answers."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +127,7 @@ class Questions:
         return xr.DataArray(values, dims=("row",), coords=coordinates, name="pit")
 
     def predictive_check(
-        self, statistic: str | Callable | Sequence[float] = "mean", draws: int = 4000, seed: int = 0
+        self, statistic: Callable | object = "mean", draws: int = 4000, seed: int = 0
     ) -> PredictiveCheck:
         """The posterior predictive p-value P(T(y_rep) >= T(y) | t), y_rep all rows again.
 

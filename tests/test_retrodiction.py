@@ -114,10 +114,8 @@ def test_what_cannot_be_checked_is_refused():
         heavy.predictive_check(np.max)
     assert 0 < heavy.predictive_check("mean").p < 1
     logistic = gb.logistic_regression([-0.9, 0.7], [0, 5], trials=5)
-    for question, remedy in (
-        ("pit", "post.predict"),
-        ("rank", "A regression has no groups"),
-        ("shrinkage", "A regression has no groups"),
-    ):
-        with pytest.raises(TypeError, match=rf"does not answer {question} yet. .*{remedy}"):
+    with pytest.raises(TypeError, match=r"does not answer pit yet. Instead post.predict\(x\)"):
+        logistic.pit()
+    for question in ("rank", "shrinkage"):
+        with pytest.raises(TypeError, match=rf"does not answer {question} yet. A regression has no groups"):
             getattr(logistic, question)()

@@ -16,11 +16,14 @@ from gridbayes.conditional import Affine, Conditional, gauss_rule, log_sum_exp, 
 from gridbayes.engine import run_groups
 from gridbayes.grids import Grid
 from gridbayes.models.answers import Answers
+from gridbayes.models.prediction import MEMOS
 from gridbayes.models.ranks import normal_ranks
 from gridbayes.questions import unanswered
 from gridbayes.summaries import Marginal
 
-__all__ = ["GivenCells"]
+__all__ = ["Density", "GivenCells"]
+
+type Density = tuple[Grid, np.ndarray]  # a grid and the log density at its nodes
 
 FEW = (32, 12, 16)  # values of the first scale, of the second given it, and of mu given both: ranks are smooth in them
 LIGHT = 1e-11  # of the heaviest cell: thousands of lighter ones move no rank's probability by more than 1e-8
@@ -56,8 +59,8 @@ class GivenCells(Answers):
     """Indices of the cells that weigh anything."""
 
     @abstractmethod
-    def _mixed(self, x: Affine) -> tuple[Marginal, ...]:
-        """Marginals of numbers that are affine in mu, over the cells that are kept."""
+    def _densities(self, x: Affine) -> list[Density]:
+        """Log densities of numbers that are affine in mu, mixed over the cells that are kept."""
 
     @abstractmethod
     def _conditional(self, cells: Mapping[str, np.ndarray]) -> Conditional:
@@ -75,7 +78,8 @@ class GivenCells(Answers):
 
     def combination(self, weights: Float[np.ndarray, " group"]) -> Marginal:
         """sum of weights[d] theta_d: normal given mu and the scales, mixed over them."""
-        return self._sum(weights, np.zeros(self.size), "combination")
+        densities = self._sum(weights, np.zeros(self.size), "combination")
+        return run_groups(self.model.continuous_program, "effect", "theta", densities)[0]
 
     def retrodicted(self, weights: PerRow) -> Marginal:
         """sum of weights[r] y_r of new rows in the groups of the old."""
@@ -85,22 +89,23 @@ class GivenCells(Answers):
             noise = np.sum(weights**2) * self.cells["sigma"] ** 2
         else:
             noise = np.full(self.size, np.sum((weights * self.model.observations.errors) ** 2))
-        return self._sum(by_group, noise, "predictive_check")
+        return run_groups(MEMOS["y"], "prediction", "y", self._sum(by_group, noise, "predictive_check"))[0]
 
-    def _sum(self, weights: Float[np.ndarray, " group"], noise: Float[np.ndarray, " cell"], question: str) -> Marginal:
+    def _sum(
+        self, weights: Float[np.ndarray, " group"], noise: Float[np.ndarray, " cell"], question: str
+    ) -> list[Density]:
         """sum of weights[d] theta_d, and noise of this variance in each cell."""
         if self.model.kind == "no":
             kept, mass, mean, sd = self._unpooled_normals(question)
             x = (mean @ weights)[None], np.sqrt((sd * weights) ** 2 @ np.ones(len(weights)) + noise[kept])[None]
-            densities = mixtures(np.log(mass), *x, self.tol, self.order)
-            return run_groups(self.model.continuous_program, "effect", "theta", densities)[0]
+            return mixtures(np.log(mass), *x, self.tol, self.order)
         if self.model.kind == "complete":
             a, b, v = np.zeros(len(self.kept)), np.full(len(self.kept), weights.sum()), np.zeros(len(self.kept))
         else:
             used = np.flatnonzero(weights)
             each, weights = self.conditional.theta(used.tolist(), self.kept), weights[used]
             a, b, v = weights @ each.a, weights @ each.b, weights**2 @ each.v
-        return self._mixed(Affine(a[None], b[None], (v + noise[self.kept])[None]))[0]
+        return self._densities(Affine(a[None], b[None], (v + noise[self.kept])[None]))
 
     def replicated(self, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draw row"]:
         """Independent draws of all rows: the scales on their nodes, the rest given them from its normals."""
@@ -129,11 +134,6 @@ class GivenCells(Answers):
             return k, np.repeat(mu[:, None], len(self.model.observations), axis=1)
         each = self.conditional.theta(slice(None), k)
         return k, (each.a + each.b * mu + np.sqrt(each.v) * rng.standard_normal(each.v.shape)).T
-
-    @property
-    def hyper_name(self) -> str:
-        """The location that all groups share."""
-        return self.model.hyper[0].name
 
     def _unpooled_normals(self, question: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Without pooling: cells that weigh anything, their weights, mean and sd of each theta in them, (cell, group)."""

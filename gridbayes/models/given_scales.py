@@ -20,7 +20,7 @@ from gridbayes.engine import marginal_of, run_groups, run_hyper
 from gridbayes.factors import Factors, all_but_one, joined, of_location
 from gridbayes.grids import COARSE, Grid, fewest, in_panels, resolves
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
-from gridbayes.models.given_cells import GivenCells
+from gridbayes.models.given_cells import Density, GivenCells
 from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
@@ -37,8 +37,6 @@ TOGETHER = 2**20  # components of the mixtures, all groups taken together, that 
 MANY = 2**17  # components from which on it is worth while to look for fewer
 
 FEW = 16  # nodes of a scale that take the place of all
-
-type Density = tuple[Grid, np.ndarray]  # a grid and the log density at its nodes
 
 
 def _fitted(

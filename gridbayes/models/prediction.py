@@ -23,7 +23,7 @@ from gridbayes.program import Program
 from gridbayes.questions import unanswered
 from gridbayes.summaries import Marginal
 
-__all__ = ["NewRows", "Prediction", "mixed_rows", "new_rows", "rows_again", "with_powers"]
+__all__ = ["MEMOS", "NewRows", "Prediction", "mixed_rows", "new_rows", "rows_again", "with_powers"]
 
 MEMOS = {name: Program(each_memo("prediction", name)) for name in ("expected", "y")}
 LIGHT = 1e-18  # of all mass: a component that weighs less moves no digit
