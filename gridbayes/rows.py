@@ -88,7 +88,7 @@ def design_of(x: Any, data: Any, wanted: Sequence[Label]) -> Float[np.ndarray, "
 def ordered(inputs: Inputs, wanted: Sequence[Label]) -> Float[np.ndarray, "row input"]:
     """The columns of the inputs in the order of `wanted`, their labels; ValueError where one is not there."""
     columns = inputs.x
-    if inputs.labels is not None:
+    if inputs.labels is not None and None not in wanted:  # a slope without a label takes any one column
         absent = [label for label in wanted if label not in inputs.labels]
         if absent:
             raise ValueError(

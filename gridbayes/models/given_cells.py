@@ -122,10 +122,9 @@ class GivenCells(Answers):
     def _drawn_thetas(self, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Indices of cells, (draw,), and thetas given them, (draw, group)."""
         if not self.conditional.is_normal:
-            remedy = f"It is for a normal prior of {self.hyper_name}. A sum of rows is exact for any: statistic='mean'"
-            raise unanswered(
-                f"{self.title} with a prior of {self.hyper_name} that is not normal", "predictive_check", remedy
-            )
+            name = self.model.hyper[0].name
+            remedy = f"Functions of rows are for a normal prior of {name}. Sums are exact for any: statistic='mean'"
+            raise unanswered(f"{self.title} with a prior of {name} that is not normal", "predictive_check", remedy)
         mass = np.exp(self.log_w)
         k = rng.choice(len(mass), draws, p=mass / mass.sum())
         mean, sd = self.conditional.location
