@@ -4,6 +4,7 @@ import warnings
 
 with warnings.catch_warnings():  # NumPy and JAX add filters of their own when they are first imported
     from gridbayes import datasets
+    from gridbayes.comparison import compare
     from gridbayes.enumeration import enumerate
     from gridbayes.grids import Grid, gauss_legendre, geomspace, linspace, trapezoid
     from gridbayes.likelihoods import Bernoulli, Binomial, Poisson, StudentTErrors
@@ -78,6 +79,7 @@ __all__ = [
     "StudentTErrors",
     "Uniform",
     "UniformShrinkage",
+    "compare",
     "complete_pooling",
     "datasets",
     "enumerate",

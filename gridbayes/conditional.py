@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 
 from gridbayes.closed_form import effect, location, pooled
 from gridbayes.convolution import log_convolution
+from gridbayes.factors import Factors
 from gridbayes.grids import Grid, adapt, fewest
 from gridbayes.likelihoods import NormalFactors
 from gridbayes.priors import Flat, Normal, Prior
@@ -83,11 +84,7 @@ class Conditional:
     @cached_property
     def log_evidence(self) -> Float[np.ndarray, "cell"]:
         """log p(t | k) = log int p(mu) exp(C - P (mu - m)**2 / 2) dmu."""
-        height, total, m = self.sums
-        known = total > 0
-        s = 1 / np.sqrt(np.where(known, total, 1))
-        mass = log_convolution(self.prior, m, s) + LOG_2PI / 2 + np.log(s)
-        return height + np.where(known, mass, 0.0)
+        return Factors(*(part[None] for part in self.sums)).log_evidence(self.prior)[0]
 
     def log_likelihood(self, mu: Float[np.ndarray, "*shape #cell"]) -> Float[np.ndarray, "*shape cell"]:
         """log p(t | mu, k)."""

@@ -16,9 +16,9 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-__all__ = ["Grid", "adapt", "as_grid", "fewest", "gauss_legendre", "geomspace", "linspace", "trapezoid"]
+__all__ = ["Grid", "adapt", "as_grid", "fewest", "gauss_legendre", "geomspace", "linspace", "resolves", "trapezoid"]
 
 ORDER = 16  # nodes a panel: degree 15 interpolates a normal density on a panel 2.5 sds wide to 1e-10
 # Tolerance and order of automatic grids, between nodes (sums over nodes are far closer), and of the coarser rule that the
@@ -246,6 +246,23 @@ def _interpolated(
     u = 2 * (x - grid.edges[panel]) / np.diff(grid.edges)[panel] - 1
     coefficients = density.reshape(-1, grid.order) @ legendre_transform(grid.order).T
     return np.sum(coefficients[panel] * np.polynomial.legendre.legvander(u, grid.order - 1), axis=-1)
+
+
+def resolves(
+    grid: Grid, masses: Float[np.ndarray, "item node"], support: tuple[float, float], tol: float = 1e-7
+) -> Bool[np.ndarray, " item"]:
+    """Whether panels placed for one density resolve others, each with these masses at their nodes, summing to 1.
+
+    In the sense of `adapt`: the last Legendre coefficients in each panel, times its width, are below `tol`; and the density
+    at the ends, times the width of their panels, is below `tol`**1.5, unless the support ends there. Sums over the nodes
+    are far closer.
+    """
+    half = np.diff(grid.edges) / 2
+    p = (masses / grid.weights).reshape(len(masses), len(half), grid.order)
+    tail = (np.abs(p @ legendre_transform(grid.order)[-2:].T).max(axis=2) * half).max(axis=1)
+    low, high = 2 * half[0] * p[:, 0, 0], 2 * half[-1] * p[:, -1, -1]
+    beyond = low * (grid.edges[0] > support[0]) + high * (grid.edges[-1] < support[1])
+    return (tail < tol) & (beyond < tol**1.5)
 
 
 @dataclass(frozen=True)

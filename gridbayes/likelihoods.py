@@ -80,7 +80,7 @@ def known_sigma(observations: Observations) -> NormalFactors:
     assert errors is not None, "the door has checked that sigma is known"
 
     def total(x: np.ndarray) -> np.ndarray:
-        return np.bincount(observations.codes, x, minlength=len(observations))
+        return np.bincount(observations.codes, x, minlength=len(observations)).astype(float)  # of no rows: integers
 
     w = total(1 / errors**2)
     middle = np.nan_to_num(observations.mean)  # sums are taken about the mean: nothing cancels in values far from 0

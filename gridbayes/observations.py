@@ -80,9 +80,7 @@ class Observations:
     def sum_of_squares(self) -> PerGroup:
         """S_d = sum_r (t_r - m_d)^2, (group,), in the data's unit squared; 0 below two values."""
         residuals = self.values - self.mean[self.codes]
-        return _frozen(
-            np.bincount(self.codes, residuals**2, minlength=len(self)).astype(float)
-        )  # of no rows it is whole
+        return _frozen(np.bincount(self.codes, residuals**2, minlength=len(self)).astype(float))  # of no rows: integers
 
     @cached_property
     def fingerprint(self) -> str:
@@ -104,6 +102,21 @@ class Observations:
         except (KeyError, TypeError):  # TypeError: an unhashable label is no label of ours
             groups = known("Groups", self.groups, label)
             raise ValueError(f"label must be one of the groups; {quoted(label)} is not. {groups}") from None
+
+    def joined(self, new: "Observations") -> "Observations":
+        """These rows and new ones: a label that both have is one group. ValueError where one knows errors and one not.
+
+        >>> observe({"ENGLISH": -15, "MATH": 30}).joined(observe({"MATH": [28, 31], "GOVERNMENT": 1})).count.tolist()
+        [1, 3, 1]
+        """
+        if (self.errors is None) != (new.errors is None):
+            known = "of these rows and not of the new" if new.errors is None else "of the new rows and not of these"
+            raise ValueError(f"errors must be known of all rows or none; they are {known}. Pass sigma for both.")
+        groups = tuple(dict.fromkeys((*self.groups, *new.groups)))
+        index = {label: code for code, label in enumerate(groups)}
+        codes = np.append(self.codes, np.array([index[label] for label in new.groups])[new.codes])
+        errors = None if self.errors is None else _frozen(np.append(self.errors, new.errors))  # pyright: ignore
+        return Observations(groups, _frozen(np.append(self.values, new.values)), _frozen(codes), errors, self.name)
 
     def __len__(self) -> int:
         return len(self.groups)

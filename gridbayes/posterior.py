@@ -1,7 +1,7 @@
 """Posterior: what is known about every parameter, as labelled masses that answer questions."""
 
 import html
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from gridbayes.accuracy import PROB, Accuracy
 from gridbayes.grids import Grid
 from gridbayes.labelled import axis_of, mass_array, points_dataset, ragged_array, weight_of
 from gridbayes.program import Program
+from gridbayes.questions import Questions
 from gridbayes.sampling import as_count, product_nodes
 from gridbayes.summaries import Marginal, checked_number, checked_probability
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:  # xarray and pandas are loaded by the first labelled result: 
     import pandas as pd
     import xarray as xr
 
-__all__ = ["PROB", "Address", "FittedModel", "Posterior", "PosteriorError", "checked_masses", "unanswered"]
+__all__ = ["PROB", "Address", "FittedModel", "Posterior", "PosteriorError", "checked_masses"]
 
 type Address = tuple[str, int | None]  # a parameter, and the index of its group where each has its own
 
@@ -50,7 +51,7 @@ class FittedModel(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Posterior:
+class Posterior(Questions):
     """p(parameters | data), one marginal for each parameter and group, and the log evidence.
 
     Parameters
@@ -225,9 +226,9 @@ class Posterior:
     def rank(self, best: str = "highest") -> "xr.DataArray":
         """P(group d has rank r | t), (group, rank), exactly; rank 1 is the best: the highest theta, or the lowest.
 
-        Summed, not sampled (models/ranks.py), in about 3 groups**2 operations for each value of theta and the scales: 8
-        groups take seconds. Groups on one node of an explicit grid share their ranks evenly. ValueError where it would
-        take minutes.
+        Summed, not sampled (models/ranks.py), in about 3 groups**2 operations for each value of theta and a few thousand
+        values of mu and the scales, right to 1e-8. Groups on one node of an explicit grid share their ranks evenly.
+        ValueError where it would take minutes.
 
         >>> import gridbayes as gb
         >>> post = gb.partial_pooling({"G": [1], "E": [-15], "M": [30]}, sigma=15, mu_scale=10, tau_scale=10)
@@ -327,13 +328,6 @@ class Posterior:
                 f"posterior that it came from: post.{question}({'n' * (question == 'sample')})."
             )
         return self.rows[0]
-
-    def _ask(self, question: str) -> Callable:
-        """The model's answer to a question that not every model answers."""
-        answer = getattr(self.model, question, None)
-        if answer is None:
-            raise unanswered(self.model.title, question)
-        return answer
 
     # --- reports ------------------------------------------------------------------------------------------------
 
@@ -474,22 +468,6 @@ class Posterior:
         bounds = {"bound": ["lower", "upper"]}
         result = self._each(name, group, lambda marginal: getattr(marginal, kind)(prob), bounds)
         return cast("xr.DataArray", result).assign_attrs(ci_kind=kind, ci_prob=float(prob))
-
-
-INSTEAD = {  # what to use where a model does not answer
-    "predict": "post.quantile('theta', q) says what is known of each group's own effect",
-    "shrinkage": "post.summary() has the estimates with their intervals",
-    "rank": "post.contrast(first, second).probability(above=0) compares two groups",
-    "combination": "post.contrast(first, second) is the difference of two groups",
-}
-
-
-def unanswered(title: str, question: str) -> TypeError:
-    """The error of a question that a model does not answer: pooling of normal rows with a known or shared sigma does."""
-    return TypeError(
-        f"{title} does not answer {question} yet: it is for pooling of normal rows whose sigma is known or shared "
-        f"(shared_sigma=True). Instead {INSTEAD[question]}."
-    )
 
 
 @dataclass(frozen=True)

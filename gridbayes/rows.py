@@ -13,7 +13,7 @@ from jaxtyping import Float
 from gridbayes._types import Label, PerRow
 from gridbayes.tables import Table, cells_of, numbers_of, open_table, quoted, unique_labels
 
-__all__ = ["Inputs", "Rows", "counts_of", "design_of", "read_inputs", "read_rows"]
+__all__ = ["Inputs", "Rows", "counts_of", "design_of", "errors_of", "ordered", "read_inputs", "read_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +79,18 @@ def read_inputs(x: Any, data: Any = None, argument: str = "x") -> Inputs:
 
 def design_of(x: Any, data: Any, wanted: Sequence[Label], argument: str = "x") -> Float[np.ndarray, "row input"]:
     """The inputs of new rows in the order of `wanted`, their labels; ValueError where one is not there, or missing."""
-    inputs = read_inputs(x, data, argument)
+    columns = ordered(read_inputs(x, data, argument), wanted, argument)
+    if np.isnan(columns).any():
+        raise ValueError(
+            f"{argument} must be complete; row {int(np.argmax(np.isnan(columns).any(axis=1)))} misses an input."
+        )
+    return columns
+
+
+def ordered(inputs: Inputs, wanted: Sequence[Label], argument: str = "x") -> Float[np.ndarray, "row input"]:
+    """The columns of the inputs in the order of `wanted`, their labels; ValueError where one is not there."""
     columns = inputs.x
-    if inputs.labels is not None:
+    if inputs.labels is not None and None not in wanted:  # a slope without a label takes any one column
         absent = [label for label in wanted if label not in inputs.labels]
         if absent:
             raise ValueError(
@@ -90,11 +99,17 @@ def design_of(x: Any, data: Any, wanted: Sequence[Label], argument: str = "x") -
         columns = columns[:, [inputs.labels.index(label) for label in wanted]]
     if columns.shape[1] != len(wanted):
         raise ValueError(f"{argument} must have {len(wanted)} inputs a row; it has {columns.shape[1]}.")
-    if np.isnan(columns).any():
-        raise ValueError(
-            f"{argument} must be complete; row {int(np.argmax(np.isnan(columns).any(axis=1)))} misses an input."
-        )
     return columns
+
+
+def errors_of(rows: Rows) -> PerRow:
+    """The known standard errors of the rows, 1 where none are; ValueError where one is not positive."""
+    if rows.known is None:
+        return np.ones(len(rows.y))
+    if not (rows.known > 0).all():
+        row = int(np.argmin(rows.known > 0))
+        raise ValueError(f"errors must be positive; errors[{row}] is {rows.known[row]:g}. Pass standard errors.")
+    return rows.known
 
 
 def _matrix(x: Any, argument: str) -> Inputs:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from gridbayes._types import Floats, Values
 from gridbayes.grids import Grid, legendre_rule, legendre_transform
 
-__all__ = ["Marginal", "cell_coefficients", "checked_number", "checked_probability", "inverse"]
+__all__ = ["Marginal", "cell_coefficients", "checked_number", "checked_probability", "inverse", "positive"]
 
 type Reals = np.ndarray | np.floating  # NumPy makes numbers of arrays without axes
 
@@ -323,3 +323,10 @@ def checked_number(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)) or np.isnan(value):
         raise TypeError(f"{name} must be a number; {name} is {value!r}.")
     return float(value)
+
+
+def positive(value: float, name: str) -> float:
+    """`value` if it is positive, or an error that names it: of a scale."""
+    if not 0 < value < np.inf:
+        raise ValueError(f"{name} must be positive; {name} is {value:g}. Pass a positive number.")
+    return value

@@ -6,6 +6,9 @@ import pandas as pd
 
 __all__ = ["Summary"]
 
+# columns of which four digits are too many or too few
+FORMATS = {"error": "{:.0e}", "rank": "{:.0f}", "elpd": "{:.2f}", "elpd_diff": "{:.2f}", "log_evidence": "{:.4f}"}
+
 
 class Summary(pd.DataFrame):
     """A DataFrame that prints a title above and evidence and accuracy below; everything else is pandas."""
@@ -24,7 +27,7 @@ class Summary(pd.DataFrame):
         return pd.DataFrame  # a part of a summary is a plain frame: its evidence and accuracy are not the part's
 
     def __repr__(self) -> str:
-        formats = {"error": lambda value: f"{value:.0e}"}
+        formats = {column: form.format for column, form in FORMATS.items()}
         body = self.to_string(
             formatters=formats,  # pyright: ignore[reportArgumentType]
             float_format=lambda value: f"{value:.4g}",

@@ -61,6 +61,48 @@ def test_the_ranks_of_eight_schools_are_those_of_a_simulation():
     np.testing.assert_allclose(exact.sum(axis=1), 1, atol=1e-8)
 
 
+SHARED = {"sigma": gb.HalfNormal(9), "shared_sigma": True, "mu": gb.Normal(0, 10), "tau": gb.HalfNormal(8)}
+
+
+def test_the_best_of_two_with_a_shared_sigma_is_their_contrast():
+    post = gb.partial_pooling({"G": [-1, 1, 9], "E": [-3, 2, 5]}, **SHARED)
+    wanted = post.contrast("G", "E").probability(above=0)
+    assert float(post.rank().sel(group="G", rank=1)) == pytest.approx(wanted, abs=1e-8)
+
+
+def test_the_ranks_with_a_shared_sigma_are_those_of_a_simulation():
+    """p(tau, sigma | t) on a grid by BDA3's closed forms, then mu, then thetas."""
+    rng, n = np.random.default_rng(2), 400_000
+    rows, count = {**RAGGED, "H": [4, -7]}, np.array([3, 3, 1, 2])
+    mean = np.array([np.mean(values) for values in rows.values()])
+    squares = sum(np.sum((np.array(values) - np.mean(values)) ** 2) for values in rows.values())
+    tau, sigma = (x.ravel() for x in np.meshgrid(np.linspace(0.02, 45, 500), np.linspace(0.04, 45, 500)))
+    v = sigma[:, None] ** 2 / count + tau[:, None] ** 2
+    total = (1 / v).sum(axis=1) + 1 / 100
+    centre = (mean / v).sum(axis=1) / total
+    log_p = -np.log(v).sum(axis=1) / 2 - np.log(total) / 2 - ((mean**2 / v).sum(axis=1) - centre**2 * total) / 2
+    log_p += -(9 - 4) * np.log(sigma) - squares / (2 * sigma**2) + st.halfnorm.logpdf(sigma, 0, 9)
+    log_p += st.halfnorm.logpdf(tau, 0, 8)
+    p = np.exp(log_p - log_p.max())
+    k = rng.choice(len(tau), n, p=p / p.sum())
+    mu = centre[k] + rng.standard_normal(n) / np.sqrt(total[k])
+    shrink = sigma[k, None] ** 2 / count / v[k]
+    theta = shrink * mu[:, None] + (1 - shrink) * mean
+    theta += np.sqrt(shrink) * tau[k, None] * rng.standard_normal((n, 4))
+    places = (-theta).argsort(axis=1).argsort(axis=1)
+    simulated = np.stack([(places == r).mean(axis=0) for r in range(4)], axis=1)
+    exact = gb.partial_pooling(rows, **SHARED).rank().values
+    assert np.abs(simulated - exact).max() < 4.5 * np.sqrt(exact * (1 - exact) / n).max()
+    np.testing.assert_allclose(exact.sum(axis=0), 1, atol=1e-8)
+
+
+def test_a_prior_of_mu_that_is_nearly_normal_gives_nearly_the_same_ranks():
+    """A t of ten million degrees of freedom takes the way of priors without closed forms."""
+    known = {"sigma": 9, "tau": gb.HalfNormal(8)}
+    wide = gb.partial_pooling(RAGGED, mu=gb.StudentT(1e7, 0, 10), **known).rank().values
+    np.testing.assert_allclose(wide, gb.partial_pooling(RAGGED, mu=gb.Normal(0, 10), **known).rank().values, atol=1e-6)
+
+
 def test_equal_groups_have_equal_ranks_whatever_their_number():
     ranks = normal_ranks(np.ones(1), np.zeros((1, 30)), np.full((1, 30), 2.0))
     np.testing.assert_allclose(ranks, 1 / 30, atol=1e-12)

@@ -9,11 +9,11 @@ times what its rows say,
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from gridbayes.accuracy import Accuracy
 from gridbayes.conditional import LOG_2PI, graded, log_sum_exp, weighty
@@ -21,12 +21,15 @@ from gridbayes.convolution import log_convolution
 from gridbayes.double_exponential import double_exponential
 from gridbayes.engine import marginal_of, run_groups, run_hyper
 from gridbayes.evidence import EnumeratedSigma, Group, Smooth
-from gridbayes.grids import COARSE, FINE, Grid, adapt, fewest, in_panels
+from gridbayes.grids import COARSE, FINE, Grid, adapt, fewest, in_panels, resolves
 from gridbayes.likelihoods import NormalFactors, learned_sigma
+from gridbayes.models.answers import Answers
 from gridbayes.models.draws import noise_of_group, rows_of, theta_given, theta_of_group
+from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
+from gridbayes.models.tails import with_tails
 from gridbayes.observations import Observations
 from gridbayes.posterior import Address, FittedModel, Posterior
 from gridbayes.priors import Prior
@@ -52,17 +55,24 @@ def _normalised(log_p: Float[np.ndarray, "mu tau"]) -> Float[np.ndarray, "mu tau
     return p / p.sum()
 
 
+def _log_totals(densities: list[Density]) -> Float[np.ndarray, " group"]:
+    """The log of the integral of each."""
+    return np.array([float(log_sum_exp(log_p + grid.log_weight)) for grid, log_p in densities])
+
+
+def _agrees_with_half(masses: Float[np.ndarray, "item node"]) -> Bool[np.ndarray, " item"]:
+    """Whether every second node of a trapezoid rule sums each item to 1e-6, and all of them then to its square."""
+    half = np.abs(2 * masses[:, ::2].sum(axis=1) - 1) < 1e-6
+    return half & (masses[:, [0, -1]].max(axis=1) < 1e-10)
+
+
 @dataclass(frozen=True, eq=False)
-class ByGroup:
+class ByGroup(Answers):
     """A pooling model fitted in the continuum, group by group."""
 
     model: Pooling
     tol: float
     order: int
-
-    @property
-    def title(self) -> str:
-        return self.model.title
 
     def posterior(self) -> Posterior:
         refuse_improper(self.model)
@@ -118,34 +128,40 @@ class ByGroup:
 
     # --- the three models -------------------------------------------------------------------------------------------
 
-    def _complete(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
+    @cached_property
+    def _location(self) -> tuple[Grid, Float[np.ndarray, " theta"]]:
+        """Panels of the one theta of complete pooling, and log p(theta, t)."""
         prior = self.model.priors["theta"]
 
         def log_density(_, theta: np.ndarray) -> np.ndarray:
             return prior.logpdf(theta) + sum(group.log_likelihood(theta) for group in self.groups)
 
-        ((grid, _),) = adapt(log_density, [self._location_edges(prior)], self.tol, self.order)
-        own = np.stack([group.log_likelihood(grid.nodes) for group in self.groups])
+        return adapt(log_density, [self._location_edges(prior)], self.tol, self.order)[0]
+
+    def _complete(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
+        grid, own = self._location[0], self._tables
         masses, log_evidence = run_hyper(
             self.model.continuous_program, self.model.hyper, {"theta": grid}, own.sum(axis=0)
         )
-        rest = prior.logpdf(grid.nodes) + own.sum(axis=0) - own - log_evidence
+        rest = self.model.priors["theta"].logpdf(grid.nodes) + own.sum(axis=0) - own - log_evidence
         noise = self._noise(lambda d, c, width: _smoothed_at(grid, rest[d], c, width))
         return {"theta": (Marginal(grid, masses),), **noise}, log_evidence
 
     def _no(self) -> tuple[dict[str, tuple[Marginal, ...]], float]:
+        prior, densities = self.model.priors["theta"], self._unpooled(self.groups)
+        effect = run_groups(self.model.continuous_program, "effect", "theta", densities)
+        noise = self._noise(lambda d, c, width: log_convolution(prior, c, width))
+        return {"theta": effect, **noise}, float(_log_totals(densities).sum())
+
+    def _unpooled(self, groups: list[Group]) -> list[Density]:
+        """log p(theta_d, t_d) of each group alone."""
         prior = self.model.priors["theta"]
-        edges = self._location_edges(prior)
 
         def log_density(item: np.ndarray, theta: np.ndarray) -> np.ndarray:
-            own = [self.groups[d].log_likelihood(x) for d, x in zip(item.tolist(), theta, strict=True)]
+            own = [groups[d].log_likelihood(x) for d, x in zip(item.tolist(), theta, strict=True)]
             return prior.logpdf(theta) + np.stack(own)
 
-        densities = adapt(log_density, [edges] * len(self.groups), self.tol, self.order)
-        effect = run_groups(self.model.continuous_program, "effect", "theta", densities)
-        log_evidence = sum(float(log_sum_exp(log_p + grid.log_weight)) for grid, log_p in densities)
-        noise = self._noise(lambda d, c, width: log_convolution(prior, c, width))
-        return {"theta": effect, **noise}, log_evidence
+        return adapt(log_density, [self._location_edges(prior)] * len(groups), self.tol, self.order)
 
     def _noise(self, log_fit: Callable[[int, float, np.ndarray], np.ndarray]) -> dict[str, tuple[Marginal, ...]]:
         """p(sigma_d | t) where `log_fit` is the log density of the rest at group d's centre, smoothed by sigma / sqrt n."""
@@ -212,7 +228,7 @@ class ByGroup:
 
         def log_density(_, x: np.ndarray) -> np.ndarray:
             nodes = (x.ravel(), grid.nodes) if name == "mu" else (grid.nodes, x.ravel())
-            total = self._of_groups(lambda group: group.log_evidence(*nodes)).sum(axis=0)
+            total = self._of_groups(lambda group: group.log_evidence(*nodes), self.groups).sum(axis=0)
             total = total if name == "mu" else total.T
             return (self.model.priors[name].logpdf(x.ravel()) + log_sum_exp(total + log_other)).reshape(x.shape)
 
@@ -221,13 +237,12 @@ class ByGroup:
     @cached_property
     def log_evidence(self) -> Float[np.ndarray, "group mu tau"]:
         """log M_d(mu, tau) on the grids."""
-        nodes = [grid.nodes for grid in self.grids.values()]
-        return self._of_groups(lambda group: group.log_evidence(*nodes))
+        return self._tables_of(self.groups)
 
-    def _of_groups(self, compute: Callable[[Group], np.ndarray]) -> np.ndarray:
+    def _of_groups(self, compute: Callable[[Group], np.ndarray], groups: list[Group]) -> np.ndarray:
         """One table a group, stacked; as many at a time as there are cores."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return np.stack(list(pool.map(compute, self.groups)))
+            return np.stack(list(pool.map(compute, groups)))
 
     def _with_priors(
         self, grids: Mapping[str, Grid], log_evidence: Float[np.ndarray, "mu tau"]
@@ -341,7 +356,9 @@ class ByGroup:
         """p(mu, tau | t) on panels of both: the nodes of `grids` sum over tau, but do not say what is between them."""
         (tau,) = self.fitted[0]["tau"]
         grids = {"mu": self.grids["mu"], "tau": tau.grid}
-        table = self._of_groups(lambda group: group.log_evidence(grids["mu"].nodes, tau.grid.nodes)).sum(axis=0)
+        table = self._of_groups(lambda group: group.log_evidence(grids["mu"].nodes, tau.grid.nodes), self.groups).sum(
+            axis=0
+        )
         return _normalised(self._with_priors(grids, table)), list(grids.values())
 
     def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -351,6 +368,69 @@ class ByGroup:
             (theta,) = self.fitted[0]["theta"]
             return product_nodes(theta.masses, {"theta": theta.grid})
         return product_nodes(_normalised(self._with_priors(self.grids, self.log_evidence.sum(axis=0))), self.grids)
+
+    # --- changed data -------------------------------------------------------------------------------------------------
+
+    @property
+    def evidence(self) -> float:
+        """log p(t), by the closed form of the sum over all parameters but mu and tau, or theta."""
+        refuse_improper(self.model)
+        if self.model.kind == "no":
+            return float(_log_totals(self._unpooled(self.groups)).sum())
+        return float(log_sum_exp(self._log_joint.ravel()))
+
+    def evidence_of(self, model: Pooling) -> float:
+        return replace(self, model=model).evidence
+
+    def fitted_to(self, model: Pooling) -> Posterior:
+        return replace(self, model=model).reported()
+
+    def reported(self) -> Posterior:
+        """The posterior, with the powers of its tails: tails.py knows those of normal rows alone."""
+        posterior = self.posterior()
+        if self.model.likelihood is not None:
+            return posterior
+        return replace(posterior, marginals=with_tails(self.model, posterior.marginals))
+
+    @property
+    def size(self) -> int:
+        return 1 if self.model.kind == "no" else self._log_joint.size
+
+    def swapped(self, swaps: Swaps) -> tuple[Float[np.ndarray, " item"], Bool[np.ndarray, " item"]]:
+        """The table of the changed group in place of its own."""
+        extended = replace(self, model=replace(self.model, observations=swaps.extended))
+        changed, there = extended.groups[len(self.groups) :], swaps.as_groups.count > 0
+        if self.model.kind == "no":
+            own, new = (_log_totals(self._unpooled(groups)) for groups in (self.groups, changed))
+            return own.sum() - own[swaps.group] + np.where(there, new, 0.0), np.ones(len(changed), bool)
+        tables = self._tables_of(changed)
+        tables[~there] = 0.0
+        log_joint = (self._log_joint - self._tables)[swaps.group] + tables
+        log_p = log_sum_exp(log_joint.reshape(len(changed), -1))
+        masses = np.exp(log_joint - np.expand_dims(log_p, tuple(range(1, log_joint.ndim))))
+        if self.model.kind == "complete":
+            return log_p, resolves(self._location[0], masses, self.model.priors["theta"].support)
+        of_mu = resolves(self.grids["mu"], masses.sum(axis=2), self.model.priors["mu"].support)
+        return log_p, of_mu & _agrees_with_half(masses.sum(axis=1))
+
+    @property
+    def _log_joint(self) -> Float[np.ndarray, "*shared"]:
+        """log p(theta, t) or log p(mu, tau, t) at the nodes, with their weights."""
+        if self.model.kind == "complete":
+            return self._location[1] + self._location[0].log_weight
+        priors = [self.model.priors[name].logpdf(grid.nodes) + grid.log_weight for name, grid in self.grids.items()]
+        return np.add.outer(*priors) + self._tables.sum(axis=0)
+
+    @property
+    def _tables(self) -> Float[np.ndarray, "group *shared"]:
+        """log L_d(theta) or log M_d(mu, tau) at the nodes."""
+        return self._tables_of(self.groups) if self.model.kind == "complete" else self.log_evidence
+
+    def _tables_of(self, groups: list[Group]) -> Float[np.ndarray, "group *shared"]:
+        if self.model.kind == "complete":
+            return np.stack([group.log_likelihood(self._location[0].nodes) for group in groups])
+        nodes = [grid.nodes for grid in self.grids.values()]
+        return self._of_groups(lambda group: group.log_evidence(*nodes), groups)
 
     # --- what a Posterior asks for ----------------------------------------------------------------------------------
 

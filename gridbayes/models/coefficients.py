@@ -17,6 +17,7 @@ __all__ = [
     "columns_of",
     "drawn_from_prior",
     "is_linear",
+    "priors_of",
     "rounded",
     "scale_of",
     "sigma_of",
@@ -90,6 +91,11 @@ def drawn_from_prior(
 def is_linear(prior: Prior) -> bool:
     """Whether a coefficient with this prior leaves in closed form."""
     return isinstance(prior, Normal) or prior == Flat()
+
+
+def priors_of(terms: tuple[Term, ...], sigma: Prior | float) -> dict[str, Prior]:
+    """The priors of a regression by the labels of its parameters."""
+    return {str(term): term.prior for term in terms} | ({"sigma": sigma} if isinstance(sigma, Prior) else {})
 
 
 def scale_of(y: PerRow) -> tuple[float, float]:

@@ -9,13 +9,12 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from gridbayes.accuracy import Accuracy
 from gridbayes.contraction import (
@@ -29,17 +28,15 @@ from gridbayes.contraction import (
 from gridbayes.engine import Arguments, arguments_of, log_prior, shared_masses
 from gridbayes.grids import Grid
 from gridbayes.likelihoods import known_sigma, learned_sigma
+from gridbayes.models.answers import Answers
+from gridbayes.models.left_out import Swaps
 from gridbayes.models.pooling import Pooling
-from gridbayes.models.prediction import Prediction, mixed_rows, new_rows
+from gridbayes.models.prediction import NewRows, Prediction, mixed_rows, new_rows
 from gridbayes.models.ranks import table_ranks
-from gridbayes.models.shrinkage import shrinkage
 from gridbayes.posterior import Address, Posterior, checked_masses
 from gridbayes.program import Program, Slot
 from gridbayes.sampling import from_log_masses, from_masses, product_nodes
 from gridbayes.summaries import Marginal
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["enumerated"]
 
@@ -93,6 +90,7 @@ def enumerated(
     model: Pooling,
     grids: Mapping[str, Grid],
     continuum: Callable[[Pooling], Posterior],
+    refit: Callable[[Pooling], Posterior],
     placed: frozenset[str] = frozenset(),
 ) -> Posterior:
     """The posterior of `model` with every parameter on its grid.
@@ -101,27 +99,29 @@ def enumerated(
     ----------
     grids : one for each parameter.
     continuum : fits the continuous model, for the accuracy statement.
+    refit : fits another model with the same explicit grids.
     placed : parameters whose grids were placed by the library: their priors are densities over more than the grid and
         are not normalised over its nodes.
     """
     with jax.enable_x64(True):
-        return _Enumeration.of(model, grids, continuum, placed).posterior()
+        return _Enumeration.of(model, grids, continuum, refit, placed).posterior()
 
 
 @dataclass(frozen=True, eq=False)
-class _Enumeration:
+class _Enumeration(Answers):
     """A pooling model fitted on grids: the masses of the shared parameters, and what answers further questions."""
 
     model: Pooling
     grids: Mapping[str, Grid]
     continuum: Callable[[Pooling], Posterior]
+    refit: Callable[[Pooling], Posterior]
     placed: frozenset[str]
     tables: Tables
     result: Mapping[str, np.ndarray]
 
     @classmethod
     def of(
-        cls, model: Pooling, grids: Mapping[str, Grid], continuum: Callable, placed: frozenset[str]
+        cls, model: Pooling, grids: Mapping[str, Grid], continuum: Callable, refit: Callable, placed: frozenset[str]
     ) -> "_Enumeration":
         engine = _engine(model.program, _Structure.of(model), _sizes(model, grids))
         tables = _tables(model, grids, placed, engine.memos)
@@ -133,11 +133,9 @@ class _Enumeration:
             masses = _cells(jnp.asarray(result.get("hyper", 1.0)), model.shared_sigma)
             log_r = _cavity_safely(masses, tables, lambda: _log_population(model, grids, placed, engine.memos))
             result = engine.update(arguments, explicit, _known(tables), log_r)
-        return cls(model, grids, continuum, placed, tables, {name: np.asarray(value) for name, value in result.items()})
-
-    @property
-    def title(self) -> str:
-        return self.model.title
+        return cls(
+            model, grids, continuum, refit, placed, tables, {name: np.asarray(value) for name, value in result.items()}
+        )
 
     def posterior(self) -> Posterior:
         """The result as labelled marginals, each checked to be a distribution."""
@@ -220,12 +218,17 @@ class _Enumeration:
         expected = [checked_masses(pair.sum(axis=0) / pair.sum(), "expected") for pair in pairs]
         marginals = {"expected": tuple(Marginal(self.grids["theta"], masses) for masses in expected)}
         if "y" in rows.names:
-            marginals["y"] = mixed_rows(rows, pairs, self.grids["theta"], self.grids.get("sigma"))
+            marginals["y"] = self.observed(rows)
 
         def continuous() -> Posterior:
             return self.continuum(self.model).predict(group, new_group=new_group, sigma=sigma)
 
         return Prediction.priced(rows, continuous).posterior(marginals, self.model.program)
+
+    def observed(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """y of each row: normal about the nodes of theta."""
+        pairs = [self._with_shared_sigma(d) for d in rows.groups]
+        return mixed_rows(rows, pairs, self.grids["theta"], self.grids.get("sigma"))
 
     def _with_shared_sigma(self, d: int | None) -> Float[np.ndarray, "sigma theta"]:
         """p(shared sigma, theta_d | t), of a new group for None; one row where sigma is known."""
@@ -244,9 +247,24 @@ class _Enumeration:
         with jax.enable_x64(True):
             return np.asarray(_cells(jnp.asarray(self.result.get("hyper", 1.0)), self.model.shared_sigma))
 
-    def shrinkage(self, posterior: Posterior, prob: float) -> "pd.DataFrame":
-        """How far each estimate is drawn to the others (shrinkage.py)."""
-        return shrinkage(self.model, posterior, prob)
+    @property
+    def evidence(self) -> float:
+        """log p(t) of the discretised model."""
+        return float(self.result["log_evidence"])
+
+    def evidence_of(self, model: Pooling) -> float:
+        with jax.enable_x64(True):
+            return _Enumeration.of(model, self.grids, self.continuum, self.refit, self.placed).evidence
+
+    def fitted_to(self, model: Pooling) -> Posterior:
+        return self.refit(model)
+
+    def evidence_at(self, label: str, value: float) -> float:
+        raise ValueError(f"bayes_factor needs a density; {label} is on explicit grids here. Fit without grids=.")
+
+    def swapped(self, swaps: Swaps) -> tuple[Float[np.ndarray, " item"], Bool[np.ndarray, " item"]]:
+        """None is resolved: tables of other rows on the same grids are enumerated as a model of their own."""
+        return np.zeros(len(swaps.group)), np.zeros(len(swaps.group), bool)
 
     def rank(self) -> Float[np.ndarray, "group rank"]:
         """P(rank of d = r | t): given the shared parameters the thetas are independent, on the nodes (ranks.py)."""

@@ -22,7 +22,7 @@ def fit(model: Pooling) -> Posterior:
             _require_overlap(name, model.priors[name], grid)
     missing = frozenset(model.names) - set(model.grids)
     grids = {**(place(continuous(model), missing) if missing else {}), **model.grids}
-    return enumerated(model, grids, continuous, placed=missing)
+    return enumerated(model, grids, continuous, fit, placed=missing)
 
 
 def _require_overlap(name: str, prior: Prior, grid: Grid) -> None:

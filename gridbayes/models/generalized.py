@@ -18,11 +18,11 @@ Source: McCullagh & Nelder, Generalized Linear Models, 2nd ed. (1989), chapter 2
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from scipy.special import expit, gammaln, logit, xlogy
 
 from gridbayes._types import PerRow
@@ -30,16 +30,17 @@ from gridbayes.accuracy import Accuracy
 from gridbayes.conditional import graded, log_sum_exp
 from gridbayes.densities import LPDFS, normal_lpdf, student_t_lpdf
 from gridbayes.grids import Grid, adapt
+from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.likelihoods import Binomial, Poisson, StudentTErrors
-from gridbayes.models.coefficients import Term, columns_of, drawn_from_prior
+from gridbayes.models.coefficients import Term, columns_of, drawn_from_prior, priors_of
 from gridbayes.models.predicted import predicted
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Prior
 from gridbayes.quadrature import quadrature
-from gridbayes.rows import design_of
+from gridbayes.rows import Rows, counts_of, design_of, errors_of, ordered, read_rows
 from gridbayes.summaries import Marginal
 
-__all__ = ["Generalized", "generalized"]
+__all__ = ["Generalized", "generalized", "known_of"]
 
 
 # --- log densities, (point,), compiled once for a family and the names of its priors ------------------------------------
@@ -61,6 +62,7 @@ def _normal(eta: Float[Array, "point row"], p: Mapping, rows: Mapping) -> Float[
     return normal_lpdf(rows["y"], eta, p["sigma"][:, None] * rows["e"]).sum(axis=1)
 
 
+ARGUMENTS = {"logistic": "trials", "poisson": "exposure"}  # of counts: the name of what is known of each
 FAMILIES = {"logistic": _logistic, "poisson": _poisson, "student": _student, "normal": _normal}
 
 
@@ -297,6 +299,17 @@ class _Reported:
     model: Generalized
     source: Posterior
 
+    instead: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("shrinkage", "rank"), "A regression has no groups. Instead post.summary() has the coefficients"
+        ),
+        "combination": "Instead rewrite the inputs so that the combination is a slope of its own",
+        "evidence_at": "Instead fit without the input too: gridbayes.compare({'with': post, 'without': other})",
+        **dict.fromkeys(
+            ("pit", "retrodicted", "replicated"), "Instead post.predict(x) has the distribution of each row"
+        ),
+    }
+
     @property
     def title(self) -> str:
         return self.model.title
@@ -319,21 +332,78 @@ class _Reported:
     def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         return self.source.model.sample(n, rng)  # pyright: ignore[reportAttributeAccessIssue]
 
+    def loo(self, by: str) -> LeaveOneOut:
+        """log p(y_i | y_-i) and log p(y_i | y) of every row: two fits a row, each with the error of the quadrature."""
+        checked_by(by, groups=False)
+        rows = np.arange(len(self.model.y))
+        without = np.array([self._log_evidence(np.delete(rows, row)) for row in rows])
+        twice = np.array([self._log_evidence(np.append(rows, row)) for row in rows])
+        log_evidence = self.source.log_evidence
+        labels = tuple(rows.tolist())
+        return LeaveOneOut(self.title, "row", labels, None, log_evidence - without, twice - log_evidence, len(rows))
+
+    def _log_evidence(self, rows: Int[np.ndarray, " _row"]) -> float:
+        """log p of some of the rows, or of some of them twice."""
+        model = self.model
+        return generalized(replace(model, x=model.x[rows], y=model.y[rows], known=model.known[rows])).log_evidence
+
     def predict(self, x: object, *, data: object = None, **known: object) -> Posterior:
         """`expected` and `y` of new rows; counts take `trials=` or `exposure=`, others known `errors=`, 1 if left out."""
-        name = {"logistic": "trials", "poisson": "exposure"}.get(self.model.family, "errors")
-        strange = sorted(set(known) - {name})
+        return self.model.predict(x, data, self._known("predict", known).get(self._argument, 1.0))
+
+    def update(self, x: object, y: object, *, data: object = None, **known: object) -> Posterior:
+        """The fit of the old rows and new ones together, with the priors of the old; arguments as in the model's call."""
+        model = self.model
+        rows = read_rows(x, y, data, self._known("update", known).get(self._argument), self._argument)
+        x = np.concatenate([model.x, ordered(rows.inputs, [term.label for term in model.terms[1:]])])
+        numbers = np.concatenate([model.known, known_of(model.family, rows)])
+        return generalized(replace(model, x=x, y=np.concatenate([model.y, rows.y]), known=numbers))
+
+    @property
+    def _argument(self) -> str:
+        """What the call names that is known of each row."""
+        return ARGUMENTS.get(self.model.family, "errors")
+
+    def _known(self, question: str, known: dict[str, object]) -> dict[str, object]:
+        strange = sorted(set(known) - {self._argument})
         if strange:
-            raise TypeError(f"predict of a {self.model.family} regression takes {name}=, not {strange[0]}=.")
-        return self.model.predict(x, data, known.get(name, 1.0))
+            raise TypeError(
+                f"{question} of a {self.model.family} regression takes {self._argument}=, not {strange[0]}=."
+            )
+        return known
+
+    @property
+    def outcomes(self) -> tuple[np.ndarray, ...]:
+        """What the model gives a probability to; of counts with their trials."""
+        return (self.model.y, self.model.known) if self.model.family == "logistic" else (self.model.y,)
+
+    @property
+    def discrete(self) -> bool:
+        return self.model.family in ARGUMENTS
+
+    @property
+    def priors(self) -> dict[str, Prior]:
+        return priors_of(self.model.terms, self.model.sigma)
+
+
+def known_of(family: str, rows: Rows) -> PerRow:
+    """What is known of each row: its trials, exposure or error, 1 where the call says nothing; ValueError where y does not
+    go with it."""
+    if family not in ARGUMENTS:
+        return errors_of(rows)
+    counts_of(rows.y)
+    known = np.ones(len(rows.y)) if rows.known is None else rows.known
+    if family == "logistic" and (rows.y > known).any():
+        row = int(np.argmax(rows.y > known))
+        raise ValueError(f"y must not exceed its trials; y[{row}] is {rows.y[row]:g} of {known[row]:g}.")
+    if family == "poisson" and not (known > 0).all():
+        raise ValueError(f"exposure must be positive; row {int(np.argmin(known > 0))} has {known.min():g}.")
+    return known
 
 
 def generalized(model: Generalized) -> Posterior:
     """The posterior, or an error where priors cannot be compiled or rows leave flat coefficients open."""
-    priors = {str(term): term.prior for term in model.terms} | (
-        {"sigma": model.sigma} if isinstance(model.sigma, Prior) else {}
-    )
-    for name, prior in priors.items():
+    for name, prior in priors_of(model.terms, model.sigma).items():
         if prior.lpdf is None:
             raise ValueError(f"{name} must have a prior of gridbayes here; {name} is {prior}. Or state it: quadrature.")
     for term in model.terms:

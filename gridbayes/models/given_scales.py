@@ -8,42 +8,37 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.special import logsumexp
 
 from gridbayes.accuracy import Accuracy, Tail
-from gridbayes.conditional import Affine, Conditional, gauss_rule, mixtures
+from gridbayes.conditional import Affine, Conditional, gauss_rule
+from gridbayes.contraction import require_memory
 from gridbayes.engine import marginal_of, run_groups, run_hyper
-from gridbayes.grids import COARSE, Grid, fewest, in_panels
+from gridbayes.factors import Factors, all_but_one, joined, of_location
+from gridbayes.grids import COARSE, Grid, fewest, in_panels, resolves
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
 from gridbayes.models.draws import location_given, theta_given
+from gridbayes.models.given_cells import Density, GivenCells
+from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
 from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
-from gridbayes.models.ranks import normal_ranks
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
-from gridbayes.models.shrinkage import shrinkage
-from gridbayes.models.tails import tail_power
-from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses, unanswered
+from gridbayes.models.tails import tail_power, with_tails
+from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
 from gridbayes.priors import Prior
 from gridbayes.sampling import from_table, product_nodes
 from gridbayes.summaries import Marginal
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["GivenScales"]
 
 TOGETHER = 2**20  # components of the mixtures, all groups taken together, that are mixed at once
 MANY = 2**17  # components from which on it is worth while to look for fewer
-HERMITE = 16  # values of mu given the scales: ranks are smooth in it
-LIGHT = 1e-10  # of the heaviest cell: a lighter one moves no rank's probability by more than 1e-8
-FEW = 16  # nodes of a scale that take the place of all
 
-type Density = tuple[Grid, np.ndarray]  # a grid and the log density at its nodes
+FEW = 16  # nodes of a scale that take the place of all
 
 
 def _fitted(
@@ -67,16 +62,12 @@ def _ratio(wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class GivenScales:
+class GivenScales(GivenCells):
     """A pooling model with known or shared sigma, fitted in the continuum."""
 
     model: Pooling
     tol: float
     order: int
-
-    @property
-    def title(self) -> str:
-        return self.model.title
 
     @property
     def location_prior(self) -> Prior:
@@ -151,12 +142,17 @@ class GivenScales:
         return self._conditional(self.cells)
 
     @cached_property
-    def log_joint(self) -> np.ndarray:
-        """log p(scales, t) of each cell with its weight, by the closed form: (cell,)."""
+    def log_prior(self) -> np.ndarray:
+        """log p(scales) of each cell with its weight, (cell,)."""
         log_mass = np.zeros(())
         for name, grid in self.scales.items():
             log_mass = np.add.outer(log_mass, self.model.priors[name].logpdf(grid.nodes) + grid.log_weight)
-        return log_mass.reshape(-1) + self._log_evidence(self.cells)
+        return log_mass.reshape(-1)
+
+    @cached_property
+    def log_joint(self) -> np.ndarray:
+        """log p(scales, t) of each cell with its weight, by the closed form: (cell,)."""
+        return self.log_prior + self._log_evidence(self.cells)
 
     @property
     def scale_masses(self) -> Float[np.ndarray, "*scales"]:
@@ -318,62 +314,59 @@ class GivenScales:
             return self._discretised.contrast(first, second)
         return self._mixed(self.conditional.difference(first, second, self.kept))[0]
 
-    def combination(self, weights: Float[np.ndarray, " group"]) -> Marginal:
-        """sum of weights[d] theta_d: normal given mu and the scales, mixed over them."""
+    # --- changed data -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def evidence(self) -> float:
+        """log p(t), by the closed form in every cell."""
+        refuse_improper(self.model)
+        return float(logsumexp(self.log_joint))
+
+    def evidence_of(self, model: Pooling) -> float:
+        return replace(self, model=model).evidence
+
+    def fitted_to(self, model: Pooling) -> Posterior:
+        return replace(self, model=model).reported()
+
+    def reported(self) -> Posterior:
+        """The posterior, with the powers of its tails (tails.py)."""
+        posterior = self.posterior()
+        return replace(posterior, marginals=with_tails(self.model, posterior.marginals))
+
+    @property
+    def size(self) -> int:
+        return len(self.log_prior)
+
+    def swapped(self, swaps: Swaps) -> tuple[Float[np.ndarray, " item"], Bool[np.ndarray, " item"]]:
+        """The changed group's factor joined with that of all other groups, in each cell."""
+        observations = swaps.as_groups
+        known = learned_sigma(observations, self.cells["sigma"]) if "sigma" in self.cells else known_sigma(observations)
+        own = of_location(known, self._tau)
         if self.model.kind == "no":
-            mass, mean, sd = self._unpooled_normals("combination")
-            x = (mean @ weights)[None], np.hypot.reduce(sd * weights, axis=1)[None]
-            densities = mixtures(np.log(mass), *x, self.tol, self.order)
-            return run_groups(self.model.continuous_program, "effect", "theta", densities)[0]
-        used = np.flatnonzero(weights)
-        each, weights = self.conditional.theta(used.tolist(), self.kept), weights[used]
-        return self._mixed(Affine((weights @ each.a)[None], (weights @ each.b)[None], (weights**2 @ each.v)[None]))[0]
+            alone = [part.log_evidence for part in self._by_group(self.cells)]
+            changed = own.log_evidence(self.location_prior) - np.stack(alone)[swaps.group]
+            log_joint = self.log_joint + changed
+        else:
+            log_joint = self.log_prior + joined(self._others[swaps.group], own).log_evidence(self.location_prior)
+        log_p = np.asarray(logsumexp(log_joint, axis=1))
+        masses = np.exp(log_joint - log_p[:, None]).reshape(-1, *(len(grid) for grid in self.scales.values()))
+        resolved = np.ones(len(log_p), bool)
+        for axis, (name, grid) in enumerate(self.scales.items(), start=1):
+            marginal = masses.sum(axis=tuple(i for i in range(1, masses.ndim) if i != axis))
+            resolved &= resolves(grid, marginal, self.model.priors[name].support)
+        return log_p, resolved
 
-    def _unpooled_normals(self, question: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Without pooling: the weight of each sigma, and mean and sd of each theta given it, (cell, group)."""
-        groups = self._by_group(self.cells)
-        if not groups[0].is_normal:
-            raise unanswered(f"{self.title} with a prior of theta that is not normal", question)
-        mass = self.scale_masses.ravel()
-        kept = mass > 1e-16
-        mean, sd = (np.stack([group.location[i] for group in groups], axis=1)[kept] for i in (0, 1))
-        return mass[kept], mean, sd
+    @property
+    def _tau(self) -> Float[np.ndarray, " cell"]:
+        """tau of each cell; 0 where all groups share one theta, or each has its own."""
+        return self.cells.get("tau", np.zeros(self.size))
 
-    def shrinkage(self, posterior: Posterior, prob: float) -> "pd.DataFrame":
-        """How far each estimate is drawn to the others (shrinkage.py)."""
-        return shrinkage(self.model, posterior, prob)
-
-    def rank(self) -> Float[np.ndarray, "group rank"]:
-        """P(rank of d = r | t): given mu and the scales the thetas are independent normals (ranks.py)."""
-        if self.model.kind == "complete":
-            raise ValueError(
-                "rank needs a theta for every group; complete pooling has one for all. Use partial_pooling."
-            )
-        cells = self._unpooled_normals("rank") if self.model.kind == "no" else self._standardised()
-        return normal_ranks(*cells)
-
-    def _standardised(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The weight of each (mu, scales), and mean and sd of each (theta - mu) / tau given it, (cell, group).
-
-        w tau B (c - mu) and sqrt(B): in this unit, of which ranks know nothing, nothing is lost as tau goes to 0.
-        """
-        mass, mu, k = self._location_cells()
-        tau, w = self.conditional.tau[k], self.conditional.factors.w.T
-        w = w[k] if len(w) > 1 else w
-        b = 1 / (1 + w * tau[:, None] ** 2)
-        return mass / mass.sum(), w * tau[:, None] * b * (self.conditional.factors.c - mu[:, None]), np.sqrt(b)
-
-    def _location_cells(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Weights, values of mu and indices of cells: by Gauss-Hermite where mu given the scales is normal."""
-        if not self.conditional.is_normal:
-            mass = self.hyper[0].reshape(-1, len(self.log_w))
-            j, k = np.nonzero(mass > LIGHT * mass.max())
-            return mass[j, k], next(iter(self.grids.values())).nodes[j], k
-        k = np.flatnonzero(self.log_w > self.log_w.max() + np.log(LIGHT))
-        z, share = np.polynomial.hermite_e.hermegauss(HERMITE)
-        m, s = (part[k][:, None] for part in self.conditional.location)
-        mass = np.exp(self.log_w[k])[:, None] * share
-        return mass.ravel(), (m + s * z).ravel(), np.repeat(k, HERMITE)
+    @cached_property
+    def _others(self) -> Factors:
+        """What all groups but one say of mu in each cell, for each group."""
+        remedy = "Leave rows or groups of fewer groups out."
+        require_memory({"the other groups, group x scales": (6 * len(self.model.observations), self.size)}, remedy)
+        return all_but_one(of_location(self._factors(self.cells), self._tau))
 
     def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Draws of the scales from their joint, and of what they leave in closed form (draws.py)."""
@@ -399,13 +392,20 @@ class GivenScales:
     def predict(self, group: Hashable = None, *, new_group: bool = False, sigma: object = None) -> Posterior:
         """A new observation in every group, in one, or in a new one (prediction.py): normal given mu and the scales."""
         rows = new_rows(self.model, group, new_group, sigma)
-        find = self._unpooled_rows if self.model.kind == "no" else self._pooled_rows
-        marginals = {name: with_powers(rows, name, find(rows, name)) for name in rows.names}
+        marginals = {name: self._rows(rows, name) for name in rows.names}
         coarse = GivenScales(self.model, *COARSE)
         prediction = Prediction.refined(
             rows, self._tail_of_tau, lambda: coarse.predict(group, new_group=new_group, sigma=sigma)
         )
         return prediction.posterior(marginals, self.model.continuous_program)
+
+    def observed(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """y of each row."""
+        return self._rows(rows, "y")
+
+    def _rows(self, rows: NewRows, name: str) -> tuple[Marginal, ...]:
+        find = self._unpooled_rows if self.model.kind == "no" else self._pooled_rows
+        return with_powers(rows, name, find(rows, name))
 
     def _pooled_rows(self, rows: NewRows, name: str) -> list[Density]:
         """theta_d, or mu plus tau's noise in a new group; y adds sigma's."""

@@ -18,29 +18,32 @@ Problems (1974), chapter 25, on priors as rows.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy.special import ndtr
 
 from gridbayes._types import PerRow
 from gridbayes.accuracy import Accuracy
-from gridbayes.conditional import LOG_2PI, mixtures, weighty
+from gridbayes.conditional import LOG_2PI, log_sum_exp, mixtures, weighty
 from gridbayes.engine import each_memo, hyper_memo, run_groups, run_hyper
-from gridbayes.grids import COARSE, FINE, Grid, adapt
-from gridbayes.models.coefficients import Term, by_name, columns_of, drawn_from_prior
+from gridbayes.grids import COARSE, FINE, Grid, adapt, resolves
+from gridbayes.leave_one_out import LeaveOneOut, checked_by
+from gridbayes.models.coefficients import Term, by_name, columns_of, drawn_from_prior, priors_of
 from gridbayes.models.predicted import predicted, warn_outside
 from gridbayes.models.scales import power_at_zero, scale_edges
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Normal, Prior
 from gridbayes.program import Program, Slot
-from gridbayes.rows import design_of
+from gridbayes.rows import design_of, errors_of, ordered, read_rows
 from gridbayes.rules import normal_log_density, product, product_size
-from gridbayes.summaries import Marginal
+from gridbayes.summaries import Marginal, positive
 
 __all__ = ["Given", "Linear", "linear", "stacked"]
 
 MOST = 2**18  # nodes of all parameters together
+DECIDED = 1e-4  # of a row's own variance that is left in its residual: below, too few digits are
 EXACT = 1e-13  # of the rows' size: a residual that small is rounding
 
 
@@ -156,6 +159,28 @@ class Linear:
         densities = mixtures(log_w[kept], mean[:, kept], sd[:, kept], self.tol, self.order)
         return run_groups(self.program, "coefficient", "beta", densities)
 
+    # --- the rows again ---------------------------------------------------------------------------------------------------
+
+    def pit(self) -> Float[np.ndarray, " row"]:
+        """P(y_new <= y_i | y) of a new row with each row's inputs: normal given sigma, mixed over it."""
+        expected, sd = self.cells.combinations(self.x)
+        noise = np.hypot(sd, self.errors[:, None] * self.cells.sigma)
+        return ndtr((self.y[:, None] - expected) / noise) @ self.hyper[0]
+
+    def retrodicted(self, weights: PerRow) -> Marginal:
+        """sum_i weights_i y_i of new rows with the same inputs."""
+        mean, sd = self.cells.combinations((weights @ self.x)[None])
+        return self.mixed(mean, np.hypot(sd, np.linalg.norm(weights * self.errors) * self.cells.sigma))[0]
+
+    def replicated(self, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draw row"]:
+        """Independent draws of all rows, from sigma on its nodes, the coefficients given it, and the rows given both."""
+        k = rng.choice(len(self.hyper[0]), draws, p=self.hyper[0] / self.hyper[0].sum())
+        b = self.cells.mean[k] + np.einsum(
+            "kij,kj->ki", self.cells.root[k], rng.standard_normal((draws, len(self.terms)))
+        )
+        noise = self.errors * self.cells.sigma[k][:, None]
+        return b @ self.x.T + noise * rng.standard_normal(noise.shape)
+
     # --- what a Posterior asks for ------------------------------------------------------------------------------------
 
     @property
@@ -189,9 +214,13 @@ class Linear:
 
     def contrast(self, first: int, second: int) -> Marginal:
         """The difference of two labelled coefficients."""
-        labelled = [j for j, term in enumerate(self.terms) if term.label is not None]
+        each = np.eye(sum(term.label is not None for term in self.terms))
+        return self.combination(each[first] - each[second])
+
+    def combination(self, weights: Float[np.ndarray, " label"]) -> Marginal:
+        """sum of weights[j] times the labelled coefficients."""
         direction = np.zeros((1, len(self.terms)))
-        direction[0, labelled[first]], direction[0, labelled[second]] = 1.0, -1.0
+        direction[0, [j for j, term in enumerate(self.terms) if term.label is not None]] = weights
         return self.mixed(*self.cells.combinations(direction))[0]
 
     def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -260,6 +289,79 @@ class Linear:
         if within is not None:
             warn_outside(marginals["y"], within)
         return predicted(self.title, self.program, marginals, lambda: self._coarse.predict(x, data=data, errors=errors))
+
+    def loo(self, by: str) -> LeaveOneOut:
+        """log p(y_i | y_-i) and log p(y_i | y) of every row: closed forms given sigma, mixed over it.
+
+        With h_i = x_i' A**-1 x_i / (sigma e_i)**2 and r_i = y_i - x_i . b the residual of all rows,
+        p(y_i | y_-i, sigma) = N(r_i / (1 - h_i); 0, sigma e_i / sqrt(1 - h_i)), and p(y_i | y_-i) is the harmonic mean of it
+        under p(sigma | y). Where a row decides a coefficient (h near 1), or the panels of sigma do not resolve what is left
+        without it, the other rows are fitted anew.
+
+        Source: Gelman et al., Bayesian Data Analysis, 3rd ed., section 7.2; Hoaglin & Welsch (1978), "The hat matrix in
+        regression and ANOVA", The American Statistician 32(1):17-22.
+        """
+        checked_by(by, groups=False)
+        expected, sd = self.cells.combinations(self.x)
+        noise = np.square(self.errors[:, None] * self.cells.sigma)  # (row, cell)
+        squares = np.square(self.y[:, None] - expected)
+        decided = (1 - sd**2 / noise).min(axis=1) < DECIDED
+        left = np.maximum(1 - sd**2 / noise, DECIDED)
+        log_rest = -(LOG_2PI + np.log(noise / left) + squares / (noise * left)) / 2
+        log_within = -(LOG_2PI + np.log(noise + sd**2) + squares / (noise + sd**2)) / 2
+        with np.errstate(divide="ignore"):
+            log_w = np.log(self.hyper[0])
+        without, within = log_w - log_rest, log_w + log_within
+        left_out, again = -log_sum_exp(without), decided
+        for prior in (slot.prior for slot in self.slots):
+            masses = np.exp(without + left_out[:, None])
+            again |= ~resolves(self.grids["sigma"], masses, prior.support)
+        for row in np.flatnonzero(again).tolist():
+            left_out[row] = self.hyper[1] - linear(self._with_rows(np.delete(np.arange(len(self.y)), row))).log_evidence
+        labels = tuple(range(len(self.y)))
+        return LeaveOneOut(self.title, "row", labels, None, left_out, log_sum_exp(within), int(again.sum()))
+
+    def update(self, x: object, y: object = None, *, data: object = None, errors: object = None) -> Posterior:
+        """The fit of the old rows and new ones together, with the priors of the old; arguments as in the model's call.
+
+        A model without inputs takes the new sample alone.
+        """
+        wanted = [term.label for term in self.terms if term.name == "slope"]
+        rows = read_rows(x, y if wanted else x, data, errors)
+        columns = [np.ones((len(rows.y), len(self.terms) - len(wanted)))]
+        columns += [ordered(rows.inputs, wanted)] if wanted else []
+        x, y = np.concatenate([self.x, np.column_stack(columns)]), np.concatenate([self.y, rows.y])
+        return linear(replace(self, x=x, y=y, errors=np.concatenate([self.errors, errors_of(rows)])))
+
+    instead: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("shrinkage", "rank"),
+        "A regression has no groups. Instead post.summary() has the coefficients with their intervals",
+    )
+    discrete: ClassVar[bool] = False
+
+    @property
+    def outcomes(self) -> tuple[np.ndarray, ...]:
+        """What the model gives a density to."""
+        return (self.y,)
+
+    @property
+    def priors(self) -> dict[str, Prior]:
+        return priors_of(self.terms, self.sigma)
+
+    def evidence_given(self, label: str, prior: Prior) -> float:
+        """log p(y) with another prior of a coefficient or of sigma."""
+        terms = tuple(replace(term, prior=prior) if str(term) == label else term for term in self.terms)
+        return linear(replace(self, terms=terms, sigma=prior if label == "sigma" else self.sigma)).log_evidence
+
+    def evidence_at(self, label: str, value: float) -> float:
+        """log p(y | parameter = value)."""
+        if label == "sigma":
+            return linear(replace(self, sigma=positive(value, label))).log_evidence
+        width = 1e-8 * float(self.cells.combinations(np.eye(len(self.terms)))[1].min())
+        return self.evidence_given(label, Normal(value, width))
+
+    def _with_rows(self, rows: Int[np.ndarray, " _row"]) -> "Linear":
+        return replace(self, x=self.x[rows], y=self.y[rows], errors=self.errors[rows])
 
     def _design(self, x: object, data: object) -> Float[np.ndarray, "row coefficient"]:
         """The columns of new rows: ones for the intercept, then the inputs in their order."""

@@ -8,7 +8,7 @@ from gridbayes.models.generalized import Generalized, generalized
 from gridbayes.models.linear import Linear, linear
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Prior
-from gridbayes.rows import read_rows
+from gridbayes.rows import errors_of, read_rows
 
 __all__ = ["linear_regression"]
 
@@ -57,12 +57,9 @@ def linear_regression(
     (2.05, 0.070711)
     """
     rows = read_rows(x, y, data, errors)
-    if rows.known is not None and not (rows.known > 0).all():
-        row = int(np.argmin(rows.known > 0))
-        raise ValueError(f"errors must be positive; errors[{row}] is {rows.known[row]:g}. Pass standard errors.")
+    e = errors_of(rows)
     terms = terms_of(rows, intercept, slope, *scale_of(rows.y))
     design = np.column_stack([np.ones(len(rows.y)), rows.inputs.x])
-    e = np.ones(len(rows.y)) if rows.known is None else rows.known
     learned = sigma_of(sigma, rows)
     if likelihood is not None and not isinstance(likelihood, StudentTErrors):
         raise TypeError(f"likelihood must be StudentTErrors(df), or left out; likelihood is {likelihood!r}.")

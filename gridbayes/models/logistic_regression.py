@@ -1,13 +1,12 @@
 """Logistic regression: shares that depend on inputs."""
 
-import numpy as np
 from scipy.special import logit
 
 from gridbayes.models.coefficients import terms_of
-from gridbayes.models.generalized import Generalized, generalized
+from gridbayes.models.generalized import Generalized, generalized, known_of
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Prior
-from gridbayes.rows import counts_of, read_rows
+from gridbayes.rows import read_rows
 
 __all__ = ["logistic_regression"]
 
@@ -51,11 +50,7 @@ def logistic_regression(
     (True, True)
     """
     rows = read_rows(x, y, data, trials, "trials")
-    counts_of(rows.y)
-    trials = np.ones(len(rows.y)) if rows.known is None else rows.known
-    if (rows.y > trials).any():
-        row = int(np.argmax(rows.y > trials))
-        raise ValueError(f"y must not exceed its trials; y[{row}] is {rows.y[row]:g} of {trials[row]:g}.")
+    trials = known_of("logistic", rows)
     middle = float(logit((rows.y.sum() + 0.5) / (trials.sum() + 1)))
     terms = terms_of(rows, intercept, slope, middle, 1.0)
     return generalized(Generalized("logistic", terms, rows.inputs.x, rows.y, trials))

@@ -6,7 +6,7 @@ from gridbayes.models.coefficients import Term, is_linear, scale_of, sigma_of
 from gridbayes.models.linear import Linear, linear
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Normal, Prior, as_prior
-from gridbayes.rows import read_rows
+from gridbayes.rows import errors_of, read_rows
 
 __all__ = ["normal"]
 
@@ -50,6 +50,5 @@ def normal(
             f"mu must have a prior that is Normal or Flat here; mu is {prior}. For another: "
             "gridbayes.complete_pooling([y], theta=prior, sigma=..., shared_sigma=True)."
         )
-    ones = np.ones(len(rows.y))
-    e = ones if rows.known is None else rows.known
-    return linear(Linear((Term("mu", None, prior),), ones[:, None], rows.y, e, sigma_of(sigma, rows), "normal sample"))
+    terms, ones = (Term("mu", None, prior),), np.ones((len(rows.y), 1))
+    return linear(Linear(terms, ones, rows.y, errors_of(rows), sigma_of(sigma, rows), "normal sample"))

@@ -22,7 +22,7 @@ def place(posterior: Posterior, names: Iterable[str]) -> dict[str, Grid]:
 def discretised(model: Pooling, coarse: Posterior) -> FittedModel:
     """The model enumerated on the grids of a coarse fit: for the few questions that have no closed form."""
     names = frozenset(model.names)
-    return enumerated(model, place(coarse, names), lambda _: coarse, placed=names).model
+    return enumerated(model, place(coarse, names), lambda _: coarse, lambda _: coarse, placed=names).model
 
 
 def _common(grid: Grid | Mapping[Hashable, Grid]) -> Grid:

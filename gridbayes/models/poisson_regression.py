@@ -3,10 +3,10 @@
 import numpy as np
 
 from gridbayes.models.coefficients import terms_of
-from gridbayes.models.generalized import Generalized, generalized
+from gridbayes.models.generalized import Generalized, generalized, known_of
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Prior
-from gridbayes.rows import counts_of, read_rows
+from gridbayes.rows import read_rows
 
 __all__ = ["poisson_regression"]
 
@@ -49,10 +49,7 @@ def poisson_regression(
     True
     """
     rows = read_rows(x, y, data, exposure, "exposure")
-    counts_of(rows.y)
-    exposure = np.ones(len(rows.y)) if rows.known is None else rows.known
-    if not (exposure > 0).all():
-        raise ValueError(f"exposure must be positive; row {int(np.argmin(exposure > 0))} has {exposure.min():g}.")
+    exposure = known_of("poisson", rows)
     middle = float(np.log((rows.y.sum() + 0.5) / exposure.sum()))
     terms = terms_of(rows, intercept, slope, middle, 1.0)
     return generalized(Generalized("poisson", terms, rows.inputs.x, rows.y, exposure))

@@ -25,9 +25,19 @@ from gridbayes.observations import Observations, observe, observe_with
 from gridbayes.posterior import Posterior
 from gridbayes.priors import FromErrors, HalfCauchy, Normal, Prior, Uniform, as_prior, as_scale_prior
 from gridbayes.program import Program, Slot, signature
-from gridbayes.summaries import Marginal
+from gridbayes.summaries import Marginal, positive
 
-__all__ = ["Pooling", "as_posterior", "checked_prior", "pooling", "prior_or_scale", "theta_prior"]
+__all__ = [
+    "INSTEAD",
+    "Pooling",
+    "as_posterior",
+    "checked_prior",
+    "known_scale",
+    "pooling",
+    "prior_or_scale",
+    "theta_prior",
+    "with_more",
+]
 
 Kind = Literal["complete", "no", "partial"]
 
@@ -164,6 +174,17 @@ class Pooling:
         return memos
 
 
+NORMAL_ROWS = "It is for normal rows whose sigma is known or shared (shared_sigma=True). Instead "
+INSTEAD = {  # what to use where groups learn their own sigmas, or rows are not normal
+    "predict": NORMAL_ROWS + "post.quantile('theta', q) says what is known of each group's own effect",
+    "shrinkage": NORMAL_ROWS + "post.summary() has the estimates with their intervals",
+    "rank": NORMAL_ROWS + "post.contrast(first, second).probability(above=0) compares two groups",
+    "combination": NORMAL_ROWS + "post.contrast(first, second) is the difference of two groups",
+    "pit": NORMAL_ROWS + "post.loo() scores each row against the others",
+    "retrodicted": NORMAL_ROWS + "post.loo() scores each row against the others",
+    "replicated": NORMAL_ROWS + "post.loo() scores each row against the others",
+}
+
 POPULATION = """\
 @memo
 def log_population[_mu: Mu, _tau: Tau, _theta: Theta](
@@ -246,6 +267,47 @@ def pooling(
     return model
 
 
+def with_more(
+    model: Pooling,
+    data: object,
+    *,
+    sigma: object = None,
+    likelihood: object = None,
+    value: str | None = None,
+    group: object = None,
+    groups: object = None,
+) -> Observations:
+    """The model's data and new ones; labels say which groups are the same, and new labels are new groups.
+
+    `sigma` may be left out where it is learned, or one number for all rows so far; `likelihood` says what is known of new
+    rows, as in `Binomial(trials)`, and may be left out where nothing is.
+    """
+    old = model.observations
+    if "sigma" in model.priors and sigma is not None:
+        raise TypeError(f"sigma is learned here, from its prior {model.priors['sigma']!r}; leave out sigma={sigma!r}.")
+    if sigma is None and old.errors is not None and (model.likelihood is None or model.likelihood.known == "sigma"):
+        if np.ptp(old.errors) > 0:
+            raise TypeError(
+                f"sigma must be stated for new rows where the old ones have {old.errors.min():g} to {old.errors.max():g}. "
+                "Pass a number, one a group, or one a row."
+            )
+        sigma = None if isinstance(data, Observations) else old.errors[0]
+    if model.likelihood is None:
+        if likelihood is not None:
+            raise TypeError(f"rows are normal here; leave out likelihood={likelihood!r}.")
+        new = observe(data, sigma=sigma, value=value, group=group, groups=groups)
+    else:
+        if likelihood is None and model.likelihood.known not in (None, "sigma"):
+            raise TypeError(
+                f"likelihood must state the {model.likelihood.known} of new rows. "
+                f"Pass likelihood=gridbayes.{type(model.likelihood).__name__}({model.likelihood.known})."
+            )
+        if likelihood is not None and repr(likelihood) != repr(model.likelihood):
+            raise ValueError(f"likelihood must be that of the old rows, {model.likelihood!r}; it is {likelihood!r}.")
+        new = _observed(likelihood or model.likelihood, data, sigma, value, group, groups)
+    return old.joined(new)
+
+
 def _observed(
     likelihood: object, data: object, sigma: object, value: str | None, group: object, groups: object
 ) -> Observations:
@@ -276,7 +338,7 @@ def checked_prior(name: str, prior: object, observations: Observations, likeliho
         error = 0.0 if observations.errors is None else float(np.mean(observations.errors))
         return _default_prior(name, observations.values, error)
     if name == "tau" and isinstance(prior, (int, float, np.integer, np.floating)) and not isinstance(prior, bool):
-        return _known_scale(float(prior))
+        return known_scale(float(prior), "tau")
     if isinstance(prior, FromErrors):
         return _from_errors(name, prior, observations, likelihood is None)
     return as_scale_prior(prior, name) if name in ("tau", "sigma") else as_prior(prior, name)
@@ -303,13 +365,14 @@ def _from_errors(name: str, prior: FromErrors, observations: Observations, norma
     return type(prior)(weight[weight > 0] ** -0.5)
 
 
-def _known_scale(tau: float) -> Prior:
-    """A known tau as a prior so narrow that nothing is learned of it: a millionth of it wide, for 1e-12 in any mean."""
-    if not 0 < tau < np.inf:
+def known_scale(value: float, name: str) -> Prior:
+    """A known scale as a prior so narrow that nothing is learned of it: a millionth of it wide, for 1e-12 in any mean."""
+    if name == "tau" and not 0 < value < np.inf:
         raise ValueError(
-            f"tau must be positive; tau is {tau:g}. Use complete_pooling for tau = 0, no_pooling for infinity."
+            f"tau must be positive; tau is {value:g}. Use complete_pooling for tau = 0, no_pooling for infinity."
         )
-    return Uniform(tau * (1 - 5e-7), tau * (1 + 5e-7))
+    value = positive(value, name)
+    return Uniform(value * (1 - 5e-7), value * (1 + 5e-7))
 
 
 def _default_prior(name: str, values: np.ndarray, error: float) -> Prior:

@@ -10,19 +10,20 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from gridbayes.accuracy import Accuracy, Tail
 from gridbayes.conditional import mixtures
 from gridbayes.engine import each_memo, run_groups
 from gridbayes.grids import FINE, Grid
-from gridbayes.models.pooling import Pooling
+from gridbayes.models.pooling import INSTEAD, Pooling
 from gridbayes.models.tails import tail_power
-from gridbayes.posterior import Address, Posterior, unanswered
+from gridbayes.posterior import Address, Posterior
 from gridbayes.program import Program
+from gridbayes.questions import unanswered
 from gridbayes.summaries import Marginal
 
-__all__ = ["NewRows", "Prediction", "mixed_rows", "new_rows", "with_powers"]
+__all__ = ["MEMOS", "NewRows", "Prediction", "mixed_rows", "new_rows", "rows_again", "with_powers"]
 
 MEMOS = {name: Program(each_memo("prediction", name)) for name in ("expected", "y")}
 LIGHT = 1e-18  # of all mass: a component that weighs less moves no digit
@@ -74,7 +75,7 @@ class NewRows:
 def new_rows(model: Pooling, group: Hashable, new_group: bool, sigma: object) -> NewRows:
     """The rows that a call asks for, checked at this door."""
     if model.likelihood is not None or model.own_sigma:
-        raise unanswered(model.title, "predict")
+        raise unanswered(model.title, "predict", INSTEAD["predict"])
     if new_group and group is not None:
         raise TypeError(f"new_group=True asks for a group that is not in the data; leave out group={group!r}.")
     if new_group and model.kind == "no":
@@ -86,6 +87,17 @@ def new_rows(model: Pooling, group: Hashable, new_group: bool, sigma: object) ->
         return NewRows(model, (None,), "a new group", _sigma_of_new(model, sigma))
     groups = tuple(range(len(model.observations))) if group is None else (model.observations.where(group),)
     return NewRows(model, groups, group, _sigmas(model, groups, sigma))
+
+
+def rows_again(model: Pooling) -> tuple[NewRows, Int[np.ndarray, " row"]]:
+    """New rows like those of the data, each kind once, and which kind each row of the data is of."""
+    data = model.observations
+    if model.likelihood is not None or model.own_sigma:
+        raise unanswered(model.title, "pit", INSTEAD["pit"])
+    errors = np.zeros(len(data.values)) if data.errors is None else data.errors
+    kinds, which = np.unique(np.stack([data.codes, errors]), axis=1, return_inverse=True)
+    sigma = None if data.errors is None else kinds[1]
+    return NewRows(model, tuple(kinds[0].astype(int).tolist()), "the rows of the data", sigma), which.ravel()
 
 
 def _sigmas(model: Pooling, groups: tuple[int, ...], sigma: object) -> Float[np.ndarray, " row"] | None:

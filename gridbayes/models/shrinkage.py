@@ -17,8 +17,9 @@ import numpy as np
 from jaxtyping import Float
 
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
-from gridbayes.models.pooling import Pooling
-from gridbayes.posterior import Posterior, unanswered
+from gridbayes.models.pooling import INSTEAD, Pooling
+from gridbayes.posterior import Posterior
+from gridbayes.questions import unanswered
 
 if TYPE_CHECKING:
     from gridbayes.table import Summary
@@ -29,7 +30,7 @@ __all__ = ["shrinkage"]
 def shrinkage(model: Pooling, posterior: Posterior, prob: float) -> "Summary":
     """The table, a row a group; a group without rows has no raw mean and weight 0."""
     if model.likelihood is not None or model.own_sigma:
-        raise unanswered(model.title, "shrinkage")
+        raise unanswered(model.title, "shrinkage", INSTEAD["shrinkage"])
     if model.kind == "complete":
         raise ValueError(
             "shrinkage needs a theta for every group; complete pooling has one for all. Use partial_pooling."
@@ -63,7 +64,7 @@ def _weight(
     """The share of each estimate that is the group's own mean."""
     if model.kind == "no":
         if model.shared_sigma:
-            raise unanswered(model.title, "shrinkage")
+            raise unanswered(model.title, "shrinkage", "Instead post.summary() has the estimates")
         return np.array([theta.var for theta in posterior.marginals["theta"]]) * factors.w[:, 0]
     (tau,) = posterior.marginals["tau"]
     joint = posterior.joint("tau", "sigma").values if model.shared_sigma else tau.masses[:, None]

@@ -1,0 +1,121 @@
+"""PIT values and predictive p-values: against closed forms, dense sums, and draws."""
+
+import dense
+import numpy as np
+import pytest
+import scipy.stats as st
+
+import gridbayes as gb
+
+ROWS = {"G": [-10, 1, 11], "E": [-16, -15, -14], "M": [30]}
+VALUES, CODES = np.array([-10.0, 1, 11, -16, -15, -14, 30]), np.array([0, 0, 0, 1, 1, 1, 2])
+ERRORS = np.array([5.0, 4, 6, 5, 4, 6, 3])
+
+
+def test_pit_of_partial_pooling_equals_a_dense_sum():
+    tau, weight = dense.log_scale(high=8)
+    log_p = np.log(weight) + dense.half_normal(tau, 8)
+    exact = dense.mixture(VALUES, CODES, np.full((len(tau), 7), ERRORS**2), *dense.partial(3, 0, 10, tau), log_p)
+    mean, var = exact.mean[:, 1 + CODES], np.diagonal(exact.cov, axis1=1, axis2=2)[:, 1 + CODES]
+    wanted = exact.weight @ st.norm.cdf(VALUES, mean, np.sqrt(var + ERRORS**2))
+    sigma = {"G": ERRORS[:3], "E": ERRORS[3:6], "M": ERRORS[6:]}
+    post = gb.partial_pooling(ROWS, sigma=sigma, mu=gb.Normal(0, 10), tau=gb.HalfNormal(8))
+    pit = post.pit()
+    np.testing.assert_allclose(pit, wanted, atol=1e-8)
+    assert pit.dims == ("row",) and pit["group"].values.tolist() == ["G"] * 3 + ["E"] * 3 + ["M"]
+    w = np.linspace(-1, 2, 7)
+    direction = np.bincount(CODES, w)
+    m = exact.mean[:, 1:] @ direction
+    v = np.einsum("kij,i,j->k", exact.cov[:, 1:, 1:], direction, direction) + np.sum((w * ERRORS) ** 2)
+    check = post.predictive_check(w)
+    assert check.p == pytest.approx(exact.weight @ st.norm.sf(w @ VALUES, m, np.sqrt(v)), abs=1e-8) and check.error == 0
+
+
+def test_pit_without_pooling_and_with_one_theta_are_normal():
+    apart = gb.no_pooling(ROWS, sigma=5, theta=gb.Normal(3, 10))
+    precision = np.array([3, 3, 1]) / 25 + 1 / 100
+    mean = (np.bincount(CODES, VALUES) / 25 + 3 / 100) / precision
+    wanted = st.norm.cdf(VALUES, mean[CODES], np.sqrt(1 / precision[CODES] + 25))
+    np.testing.assert_allclose(apart.pit(), wanted, atol=1e-9)
+    one = gb.complete_pooling(ROWS, sigma=5, theta=gb.Normal(3, 10))
+    precision, mean = 7 / 25 + 1 / 100, (VALUES.sum() / 25 + 3 / 100) / (7 / 25 + 1 / 100)
+    np.testing.assert_allclose(one.pit(), st.norm.cdf(VALUES, mean, np.sqrt(1 / precision + 25)), atol=1e-9)
+    check = one.predictive_check("mean")
+    wanted = st.norm.sf(VALUES.mean(), mean, np.sqrt(1 / precision + 25 / 7))
+    assert check.p == pytest.approx(wanted, abs=1e-9) and check.observed == pytest.approx(VALUES.mean())
+
+
+def test_pit_on_explicit_grids_comes_near():
+    grids = {"theta": gb.linspace(-60, 60, 601)}
+    close = gb.no_pooling(ROWS, sigma=5, theta=gb.Normal(3, 10), grids=grids)
+    np.testing.assert_allclose(close.pit(), gb.no_pooling(ROWS, sigma=5, theta=gb.Normal(3, 10)).pit(), atol=1e-6)
+
+
+def test_regressions_with_known_sigma_are_normal():
+    x, e = np.array([0.0, 1, 2, 5]), np.array([1.0, 2, 1, 0.5])
+    y = np.array([1.0, 2, 6, 9])
+    post = gb.linear_regression(x, y, errors=e, sigma=1.5, intercept=gb.Normal(0, 3), slope=gb.Normal(0, 2))
+    design, noise = np.column_stack([np.ones(4), x]), (1.5 * e) ** 2
+    cov = np.linalg.inv(design.T @ np.diag(1 / noise) @ design + np.diag([1 / 9, 1 / 4]))
+    b = cov @ design.T @ (y / noise)
+    sd = np.sqrt(np.einsum("ij,jk,ik->i", design, cov, design) + noise)
+    np.testing.assert_allclose(post.pit(), st.norm.cdf(y, design @ b, sd), atol=1e-12)
+    m = design.mean(axis=0)
+    wanted = st.norm.sf(y.mean(), m @ b, np.sqrt(m @ cov @ m + noise.sum() / 16))
+    assert post.predictive_check().p == pytest.approx(wanted, abs=1e-9)
+
+
+MODELS = {
+    "partial": lambda: gb.partial_pooling(
+        ROWS, sigma=gb.HalfNormal(9), shared_sigma=True, mu=gb.Normal(0, 10), tau=gb.HalfNormal(8)
+    ),
+    "no": lambda: gb.no_pooling(ROWS, sigma=gb.HalfNormal(9), shared_sigma=True, theta=gb.Normal(20, 10)),
+    "complete": lambda: gb.complete_pooling(ROWS, sigma=gb.HalfNormal(9), shared_sigma=True, theta=gb.Normal(20, 10)),
+    "line": lambda: gb.linear_regression(CODES.astype(float), VALUES, sigma=gb.HalfNormal(4)),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_draws_agree_with_the_exact_sum(name):
+    """Of the mean, and of its variance in its tails: the same statistic as a closed form and as a function."""
+    post = MODELS[name]()
+    exact, drawn = post.predictive_check("mean"), post.predictive_check(np.mean, draws=20_000, seed=3)
+    assert drawn.observed == pytest.approx(exact.observed) and 0 < drawn.error < 0.005
+    assert abs(drawn.p - exact.p) < 4 * drawn.error
+    shifted = np.zeros(7)
+    shifted[6] = 1.0
+    exact, drawn = post.predictive_check(shifted), post.predictive_check(lambda rows: rows[6], draws=20_000, seed=3)
+    assert abs(drawn.p - exact.p) < 4 * drawn.error
+
+
+def test_the_check_prints_whether_it_is_exact():
+    post = gb.complete_pooling(ROWS, sigma=5, theta=gb.Normal(3, 10))
+    assert repr(post.predictive_check()).endswith("(exact)")
+    drawn = post.predictive_check(np.max, draws=500)
+    assert "by draws" in repr(drawn) and drawn.statistic == "max" and drawn.p < 0.05 and drawn.error > 0
+    assert post.predictive_check(np.max, draws=500, seed=0) == drawn
+
+
+def test_what_cannot_be_checked_is_refused():
+    post = gb.complete_pooling(ROWS, sigma=5, theta=gb.Normal(3, 10))
+    with pytest.raises(
+        ValueError, match="statistic must be 'mean', weights or a function of the rows; statistic is 'max'"
+    ):
+        post.predictive_check("max")
+    with pytest.raises(ValueError, match="statistic must be 7 finite weights, one a row"):
+        post.predictive_check([1.0, 2.0])
+    with pytest.raises(ValueError, match="draws must be a whole number of at least 1; draws is 0"):
+        post.predictive_check(np.max, draws=0)
+    own = gb.no_pooling(ROWS, sigma=gb.HalfNormal(9), theta=gb.Normal(0, 10))
+    with pytest.raises(TypeError, match=r"does not answer pit yet. It is for normal rows.*Instead post.loo\(\)"):
+        own.pit()
+    heavy = gb.partial_pooling(ROWS, sigma=5, mu=gb.Cauchy(0, 5), tau=gb.HalfNormal(8))
+    with pytest.raises(TypeError, match="with a prior of mu that is not normal does not answer predictive_check yet"):
+        heavy.predictive_check(np.max)
+    assert 0 < heavy.predictive_check("mean").p < 1
+    logistic = gb.logistic_regression([-0.9, 0.7], [0, 5], trials=5)
+    with pytest.raises(TypeError, match=r"does not answer pit yet. Instead post.predict\(x\)"):
+        logistic.pit()
+    for question in ("rank", "shrinkage"):
+        with pytest.raises(TypeError, match=rf"does not answer {question} yet. A regression has no groups"):
+            getattr(logistic, question)()
