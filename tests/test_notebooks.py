@@ -40,8 +40,8 @@ PRINTED = {
     # Gauss-Legendre in tau's prior quantile, normal conditioning in NumPy: evidence and means; tutorial_numbers.json for 1.
     "04_partial_pooling_and_shrinkage": [
         "log evidence -13.721995",
-        "2.165",
-        "-2.774",
+        "theta[GOVERNMENT]  2.165",
+        "theta[ENGLISH]    -2.774",
         "1. s_tau =  1: mean   1.594  variance   27.383",
         "1. s_tau =  3: mean   3.984  variance   64.627",
         "1. s_tau = 10: mean   8.785  variance  126.833",
@@ -51,17 +51,17 @@ PRINTED = {
     ],
     # the same sums as in 04
     "05_ragged_and_missing_data": [
-        "0.1444",
-        "-7.919",
+        "theta[GOVERNMENT] 0.1444",
+        "theta[ENGLISH]    -7.919",
         "2. MATH moves from 10.054 to 22.643",
         "4. MATH would be at 3.343",
     ],
     # tutorial_numbers.json, learned_variance at (1, 1), continuum; with known sigmas the sums of 04
     "06_learned_variance": [
-        "-0.04836",
-        "0.4504",
-        "-13.52",
-        "15.54",
+        "mu                -0.04836",
+        "theta[GOVERNMENT]   0.4504",
+        "theta[ENGLISH]      -13.52",
+        "theta[MATH]          15.54",
         "known, 15         log evidence  -29.349   E theta [ 0.03 -1.63  1.65]",
         "sigma =  2: E theta = 29.58, log evidence -28.720",
         "sigma = 30: E theta =  4.12, log evidence -27.279",
@@ -89,8 +89,8 @@ PRINTED = {
         "log evidence -79.973978",
         "log evidence -11.519497",
         "log evidence -199.886787",
-        "-0.08299",
-        "3.879",
+        "mu[0]     -0.08299",
+        "mu[1]        3.879",
         "log evidence -382.8176",
         "slope[0]     -0.4921",
         "slope[1]      0.7773",
