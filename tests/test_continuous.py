@@ -376,7 +376,21 @@ def test_contrast_where_sigma_is_learned(sigma):
 def test_contrast_without_pooling_is_of_independent_groups():
     post = gb.no_pooling(RAGGED, sigma=15, theta=gb.Normal(0, 20))
     difference = post.contrast("M", "E")
-    assert difference.sd() == pytest.approx(np.hypot(post.sd("theta", "M"), post.sd("theta", "E")), rel=1e-3)
+    precision = 1 / 20**2 + np.array([1, 3]) / 15**2  # of MATH and ENGLISH
+    mean, sd = (30 / precision[0] + 45 / precision[1]) / 15**2, np.sqrt((1 / precision).sum())
+    assert difference.mean() == pytest.approx(mean, rel=1e-12)
+    assert difference.sd() == pytest.approx(sd, rel=1e-12)
+    assert difference.probability(above=5) == pytest.approx(st.norm.sf(5, mean, sd), rel=1e-10)
+    assert difference.accuracy.largest.size < 1e-10
+
+
+def test_contrast_without_pooling_under_a_prior_that_is_not_normal():
+    """Two Student-t priors with sigma 15: a sum over a fine grid of both thetas."""
+    post = gb.no_pooling({"M": [30], "E": [-15]}, sigma=15, theta=gb.StudentT(4, 0, 20))
+    theta = np.linspace(-400, 400, 4001)
+    p = [st.t.pdf(theta / 20, 4) * st.norm.pdf(t, theta, 15) for t in (30, -15)]
+    mean = [(theta * each).sum() / each.sum() for each in p]
+    assert post.contrast("M", "E").mean() == pytest.approx(mean[0] - mean[1], abs=1e-5)
 
 
 @pytest.mark.parametrize(("first", "second"), [("mu", "tau"), ("tau", "mu"), ("mu", "theta"), ("theta", "tau")])

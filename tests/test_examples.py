@@ -1,5 +1,6 @@
 """Every example runs, and prints the numbers that it is there for."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -28,14 +29,17 @@ PRINTED = {
     # means and evidence: Gauss-Legendre and trapezoid sums in NumPy over wider and finer grids, SciPy's densities
     "own_density": ["2.125", "2.309", "log evidence -28.0388", "2.024", "0.2213", "log evidence -17.3111", "10.73"],
     # trapezoid sums over intercept and slope in NumPy, densities of scipy.stats
-    "regression": [
-        "0.3026",
-        "-5.267684",
-        "3.721 are expected",
-        "0.2997",
-        "1.9257 +- 0.4386",
-        "1.8352 +- 0.4701",
-        "14.8791",
+    "logistic_regression": ["0.3026", "log evidence -5.267684", "3.721 are expected", "0.2997"],
+    "robust_regression": ["1.9257 +- 0.4386", "1.8352 +- 0.4701", "14.8791"],
+    # weighted mean 9.8038225, 1 / sqrt(sum of weights) 0.0118378; scipy.integrate.quad over mu and tau: 0.73285151
+    "complete_pooling": ["9.804 0.01184", "that differ: 0.7329"],
+    # reference/crins2014_halfnormal05.json
+    "meta_analysis": [
+        "-1.576 0.3294    -2.238   -0.9335",
+        "0.3811 0.2594   0.01773     0.973",
+        "log evidence -9.632820",
+        "between -2.7730 and -0.4173",
+        "with probability 0.00867",
     ],
     # means: reference/tutorial_numbers.json, learned_variance at (1, 1), continuum
     "ragged_punctuality": [
@@ -61,6 +65,15 @@ def test_example_runs_and_prints_its_numbers(name, capsys):
     assert out.strip()
     for text in PRINTED.get(name, []):
         assert text in out
+
+
+def test_readme_shows_what_the_meta_analysis_prints(capsys):
+    lines = printed("meta_analysis", capsys).splitlines()
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"group=\"study\".*?```\n(.*?)```", readme, re.DOTALL)
+    for line in shown.splitlines():
+        kept = re.sub(r"\s+1e-12$", "", line)  # errors are at the level of rounding
+        assert kept == "..." or any(other.startswith(kept) for other in lines)
 
 
 def test_every_published_pair_is_what_counting_twice_gives(capsys):

@@ -309,9 +309,15 @@ class GivenScales(GivenCells):
         return shared, theta, masses
 
     def contrast(self, first: int, second: int) -> Marginal:
-        """theta_first - theta_second: normal given mu and the scales, mixed over them."""
+        """theta_first - theta_second: normal given mu and the scales, mixed over them.
+
+        Without pooling, under a prior of theta that is not normal: on common points, and no better than their spacing.
+        """
         if self.model.kind == "no":
-            return self._discretised.contrast(first, second)
+            if not self._by_group(self.cells)[0].is_normal:
+                return self._discretised.contrast(first, second)
+            groups = np.arange(len(self.model.observations))
+            return self.combination(np.where(groups == first, 1.0, np.where(groups == second, -1.0, 0.0)))
         return self._mixed(self.conditional.difference(first, second, self.kept))[0]
 
     # --- changed data -------------------------------------------------------------------------------------------------
