@@ -7,7 +7,7 @@ times what its rows say,
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -55,6 +55,11 @@ class ByGroup:
     @property
     def title(self) -> str:
         return self.model.title
+
+    @property
+    def priors(self) -> Mapping[str, Prior]:
+        """Those of the model, by parameter, for pictures."""
+        return self.model.priors
 
     def posterior(self) -> Posterior:
         refuse_improper(self.model)

@@ -1,6 +1,6 @@
 """Coefficients of regressions: what they are called, and the priors that a call states or leaves out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from gridbayes._types import Label, PerRow
 from gridbayes.priors import Exponential, Flat, Normal, Prior, as_prior, as_scale_prior
 from gridbayes.rows import Inputs, Rows
 
-__all__ = ["Term", "is_linear", "rounded", "scale_of", "sigma_of", "terms_of"]
+__all__ = ["Term", "is_linear", "priors_of", "rounded", "scale_of", "sigma_of", "terms_of"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,13 @@ class Term:
 
     def __str__(self) -> str:
         return self.name if self.label is None else f"{self.name}[{self.label}]"
+
+
+def priors_of(terms: Sequence[Term], sigma: Prior | float) -> dict[str, Prior]:
+    """The priors of a regression by parameter: those that all its coefficients share, and that of a learned sigma."""
+    alike = {term.name: {each.prior for each in terms if each.name == term.name} for term in terms}
+    found = {name: next(iter(priors)) for name, priors in alike.items() if len(priors) == 1}
+    return found | ({"sigma": sigma} if isinstance(sigma, Prior) else {})
 
 
 def terms_of(rows: Rows, intercept: object, slope: object, location: float, width: float) -> tuple[Term, ...]:

@@ -34,6 +34,7 @@ from gridbayes.models.prediction import Prediction, mixed_rows, new_rows
 from gridbayes.models.ranks import table_ranks
 from gridbayes.models.shrinkage import shrinkage
 from gridbayes.posterior import Address, Posterior, checked_masses
+from gridbayes.priors import Prior
 from gridbayes.program import Program, Slot
 from gridbayes.summaries import Marginal
 
@@ -136,6 +137,11 @@ class _Enumeration:
     @property
     def title(self) -> str:
         return self.model.title
+
+    @property
+    def priors(self) -> Mapping[str, Prior]:
+        """Those of the model, by parameter, for pictures."""
+        return self.model.priors
 
     def posterior(self) -> Posterior:
         """The result as labelled marginals, each checked to be a distribution."""

@@ -30,7 +30,7 @@ from gridbayes.accuracy import Accuracy
 from gridbayes.conditional import graded, log_sum_exp
 from gridbayes.densities import LPDFS, normal_lpdf, student_t_lpdf
 from gridbayes.grids import Grid, adapt
-from gridbayes.models.coefficients import Term
+from gridbayes.models.coefficients import Term, priors_of
 from gridbayes.models.predicted import predicted
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Prior
@@ -279,6 +279,19 @@ class _Reported:
     @property
     def title(self) -> str:
         return self.model.title
+
+    @property
+    def priors(self) -> dict[str, Prior]:
+        """By parameter, for pictures."""
+        return priors_of(self.model.terms, self.model.sigma)
+
+    @property
+    def points(self) -> tuple[PerRow, PerRow] | None:
+        """x and y of the rows where there is one input and rows are one trial each, for pictures."""
+        one = self.model.x.shape[1] == 1 and (
+            self.model.family in ("student", "normal") or (self.model.known == 1).all()
+        )
+        return (self.model.x[:, 0], self.model.y) if one else None
 
     def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
         return self.source.model.joint(first, second)

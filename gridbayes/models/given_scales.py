@@ -77,6 +77,11 @@ class GivenScales:
         return self.model.title
 
     @property
+    def priors(self) -> Mapping[str, Prior]:
+        """Those of the model, by parameter, for pictures."""
+        return self.model.priors
+
+    @property
     def location_prior(self) -> Prior:
         return self.model.priors["mu" if self.model.kind == "partial" else "theta"]
 

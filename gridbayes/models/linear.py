@@ -26,7 +26,7 @@ from gridbayes.accuracy import Accuracy
 from gridbayes.conditional import LOG_2PI, mixtures, weighty
 from gridbayes.engine import each_memo, hyper_memo, run_groups, run_hyper
 from gridbayes.grids import COARSE, FINE, Grid, adapt
-from gridbayes.models.coefficients import Term
+from gridbayes.models.coefficients import Term, priors_of
 from gridbayes.models.predicted import predicted, warn_outside
 from gridbayes.models.scales import power_at_zero, scale_edges
 from gridbayes.posterior import Address, Posterior
@@ -73,6 +73,17 @@ class Linear:
             stated = [f"{term} ~ {term.prior!r}" for term in self.terms]
         sigma = f"sigma ~ {self.sigma!r}" if isinstance(self.sigma, Prior) else f"sigma {self.sigma:g}"
         return f"{self.what} of {len(self.y)} rows, {', '.join([*stated, sigma])}"
+
+    @property
+    def priors(self) -> dict[str, Prior]:
+        """By parameter, for pictures."""
+        return priors_of(self.terms, self.sigma)
+
+    @property
+    def points(self) -> tuple[PerRow, PerRow] | None:
+        """x and y of the rows where there is one input, for pictures."""
+        slopes = [j for j, term in enumerate(self.terms) if term.name == "slope"]
+        return (self.x[:, slopes[0]], self.y) if len(slopes) == 1 else None
 
     # --- given sigma ------------------------------------------------------------------------------------------------
 
