@@ -40,6 +40,8 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["plots"],
     [""],
     ["quickstart"],
+    ["figures"],
+    ["rebuild"],
     ["cli"],
     ["__main__"],
 ]

@@ -94,7 +94,7 @@ def plate_diagram(post: Posterior | Program, *, ax: Axes | None = None) -> Axes:
     >>> import gridbayes as gb
     >>> ax = plate_diagram(gb.no_pooling({"A": [1, 2], "B": [5]}, sigma=1, theta=gb.Normal(0, 5)))
     >>> [text.get_text() for text in ax.texts]
-    ['theta', 'Normal(0, 5)', 'y', '2 groups', '2, 1 rows each']
+    ['theta', 'Normal(0, 5)', 'y', '2 groups', 'n = 2, 1']
     """
     model = getattr(post.model, "model", None) if isinstance(post, Posterior) else None
     if isinstance(post, Posterior) and not isinstance(model, Pooling):
@@ -225,9 +225,6 @@ def _repeated(model: Pooling | None) -> tuple[str, str]:
     if model is None:
         return "groups", "rows"
     counts = model.observations.count.tolist()
-    rows = (
-        f"{counts[0]}"
-        if len(set(counts)) == 1
-        else ", ".join(map(str, counts[:4])) + (", ..." if len(counts) > 4 else "")
-    )
-    return f"{len(counts)} groups", f"{rows} row{'s' * (rows != '1')} each"
+    alike = len(set(counts)) == 1
+    shown = ", ".join(map(str, counts[: 1 if alike else 4]))
+    return f"{len(counts)} groups", f"n = {shown}" + (", ..." if len(counts) > 4 and not alike else "")
