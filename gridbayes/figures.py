@@ -142,6 +142,7 @@ def plates() -> Figure:
     for ax, (name, post) in zip(axes, _five().items(), strict=True):
         plots.plate_diagram(post, ax=ax)
         ax.set_title(name, fontsize="medium")
+        ax.set(xlim=(-2.3, 2.3), ylim=(-1.3, 3.8))
     return figure
 
 

@@ -26,9 +26,9 @@ __all__ = ["Graph", "graph_of", "plate_diagram"]
 
 DATA = "y"  # the node of the data
 TABLE = "log_likelihood"  # the table in which they enter
-RADIUS = 0.32
+RADIUS = 0.34
 STEP = 1.5  # between neighbours of a row, and between rows
-MARGIN = 0.24  # of a plate around what is nearest to its edge
+INNER, OUTER = np.array([0.24, 0.24]), np.array([0.8, 0.48])  # margins of a plate around the circles in it
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ def plate_diagram(post: Posterior | Program, *, ax: Axes | None = None) -> Axes:
         _write_note(ax, at[name], note, beside=bool(graph.parents(name)))
     _draw_node(ax, at[DATA], DATA, filled=True)
     groups, rows = _repeated(model)
-    _draw_plate(ax, [at[DATA], *(at[name] for name in graph.grouped)], 2 * MARGIN, groups)
-    _draw_plate(ax, [at[DATA]], MARGIN, rows)
+    _draw_plate(ax, [at[DATA], *(at[name] for name in graph.grouped)], OUTER, groups)
+    _draw_plate(ax, [at[DATA]], INNER, rows)
     ax.set_aspect("equal")
     ax.set_axis_off()
     ax.autoscale_view()
@@ -200,7 +200,7 @@ def _draw_node(ax: Axes, at: np.ndarray, name: str, filled: bool = False) -> Non
     face = COLOURS[4] if filled else "none"
     ax.add_patch(Circle(tuple(at), RADIUS, facecolor=face, alpha=0.45 if filled else 1, edgecolor="none"))
     ax.add_patch(Circle(tuple(at), RADIUS, fill=False, edgecolor=ink(), linewidth=1.2))
-    ax.text(*at, name, ha="center", va="center")
+    ax.text(*at, name, ha="center", va="center", fontsize="small")
 
 
 def _write_note(ax: Axes, at: np.ndarray, note: str, beside: bool) -> None:
@@ -211,10 +211,10 @@ def _write_note(ax: Axes, at: np.ndarray, note: str, beside: bool) -> None:
         ax.text(at[0], at[1] + RADIUS + 0.06, note, ha="center", va="bottom", fontsize="x-small")
 
 
-def _draw_plate(ax: Axes, inside: list[np.ndarray], margin: float, note: str) -> None:
+def _draw_plate(ax: Axes, inside: list[np.ndarray], margin: np.ndarray, note: str) -> None:
     """A rectangle around nodes, its note at the bottom right, beneath what is inside."""
     low, high = np.min(inside, axis=0) - RADIUS - margin, np.max(inside, axis=0) + RADIUS + margin
-    low[1] -= margin  # room for the note
+    low[1] -= INNER[1]  # room for the note
     style = {"boxstyle": "round,pad=0,rounding_size=0.08", "fill": False, "edgecolor": ink(), "linewidth": 1.0}
     ax.add_patch(FancyBboxPatch(tuple(low), *(high - low), **style))
     ax.text(high[0] - 0.06, low[1] + 0.05, note, ha="right", va="bottom", fontsize="x-small")
