@@ -40,6 +40,8 @@ def rebuild_command(arguments: argparse.Namespace) -> None:
         For a name that is no figure, and with --check where a figure is missing or stale.
     """
     names = _known_names(arguments.names)
+    if arguments.jobs < 1:
+        raise ValueError(f"--jobs must be at least 1; it is {arguments.jobs}.")
     if arguments.list:
         _print_list(names)
     elif arguments.check:
@@ -55,8 +57,13 @@ def rebuild_command(arguments: argparse.Namespace) -> None:
 
 
 def rebuild(names: Iterable[str], directory: Path, formats: Iterable[str], jobs: int) -> Iterator[str]:
-    """Draw each figure into the directory, in processes of their own; yields names as they are done."""
-    formats, jobs = tuple(formats), max(int(jobs), 1)
+    """Draw each figure into the directory, in this process for one job, else in as many; yields names as they are done."""
+    formats = tuple(formats)
+    if jobs == 1:
+        for name in names:
+            _draw(name, directory, formats)
+            yield name
+        return
     fresh = multiprocessing.get_context("spawn")  # a fork would take JAX's threads along
     with ProcessPoolExecutor(jobs, mp_context=fresh) as pool:
         waiting = {pool.submit(_draw, name, directory, formats): name for name in names}

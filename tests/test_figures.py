@@ -26,7 +26,9 @@ def test_list_names_figures_and_what_they_show(capsys):
     assert lines[-1].endswith("the lines found without knowing whose row is whose.")
 
 
-def test_a_name_that_is_no_figure_is_refused(capsys):
+def test_a_name_that_is_no_figure_and_no_process_are_refused(capsys):
+    assert main(["figures", "--jobs", "0"]) == 2
+    assert "--jobs must be at least 1; it is 0." in capsys.readouterr().err
     assert main(["figures", "ball"]) == 2
     assert "no figure 'ball'; the figures are quickstart, complete, no" in capsys.readouterr().err
 
@@ -42,7 +44,7 @@ def test_check_holds_for_what_is_committed_and_fails_for_what_is_missing_or_stal
 
 def test_figures_are_written_in_every_format_and_the_same_bytes_each_time(tmp_path):
     (tmp_path / "again").mkdir()
-    assert main(["figures", "balls", "--format", "png", "svg", "--jobs", "1", "--directory", str(tmp_path)]) == 0
+    assert main(["figures", "balls", "--format", "png", "svg", "--jobs", "2", "--directory", str(tmp_path)]) == 0
     figure = FIGURES["balls"]()
     for kind in ("png", "svg"):
         save_figure(figure, tmp_path / "again" / f"balls.{kind}", dpi=110)
