@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_quickstart(commands)
     _add_fit(commands)
+    _add_figures(commands)
     return parser
 
 
@@ -126,6 +127,12 @@ def _add_quickstart(commands: Any) -> None:
     parser = _add_command(commands, "quickstart", _quickstart, "three pooling models of two small data sets")
     default = "gridbayes-quickstart.png"
     parser.add_argument("--figure", default=default, metavar="FILE", help=f"{FIGURE}; default %(default)s")
+
+
+def _add_figures(commands: Any) -> None:
+    from gridbayes.rebuild import add_arguments, rebuild_command
+
+    add_arguments(_add_command(commands, "figures", rebuild_command, "rebuild this project's figures, or check them"))
 
 
 def _add_fit(commands: Any) -> None:

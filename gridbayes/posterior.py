@@ -20,6 +20,7 @@ from gridbayes.summaries import Marginal, checked_number, checked_probability
 if TYPE_CHECKING:  # xarray and pandas are loaded by the first labelled result: importing gridbayes loads neither
     import pandas as pd
     import xarray as xr
+    from matplotlib.figure import Figure
 
 __all__ = ["PROB", "Address", "FittedModel", "Posterior", "PosteriorError", "checked_masses"]
 
@@ -374,6 +375,19 @@ class Posterior(Questions):
         footer += f"\nno variance exists for {', '.join(endless)}: its tail is too heavy" if endless else ""
         columns = ["mean", "sd", low, high, *(["ml"] if best else []), "error"]
         return Summary.of(rows, columns, self.model.title, footer)
+
+    def plot(self, **options: Any) -> "Figure":
+        """The picture that suits it (gridbayes.plots): a panel a parameter, a regression's line with its bands, or the
+        density of a contrast. `options` are that picture's: `prob`, `kind`, `unit`, `ax`.
+
+        >>> import gridbayes as gb
+        >>> post = gb.partial_pooling([1, -15, 30], sigma=15, mu_scale=10, tau_scale=10)
+        >>> len(post.plot(unit="minutes late").axes)
+        3
+        """
+        from gridbayes.plots import plot
+
+        return plot(self, **options)
 
     def to_xarray(self) -> "xr.Dataset":
         """All marginals as masses, `p_mu` and so on, with log evidence and title as attributes."""

@@ -42,6 +42,7 @@ class Questions:
     """The part of a Posterior that its fitted model answers, or says what to use instead."""
 
     model: Any
+    per_group: frozenset[str]
 
     def _ask(self, question: str, called: str | None = None) -> Callable:
         """The model's answer to a question that not every model answers; users call it `called`."""
@@ -238,7 +239,8 @@ class Questions:
 
     def _tested(self, name: str, group: Hashable) -> tuple[str, Prior]:
         """The label of a parameter and its prior, which must be its own and proper."""
-        priors: Mapping[str, Prior] = getattr(self.model, "priors", {})
+        stated: Mapping[str, Prior] = getattr(self.model, "priors", {})
+        priors = {label: prior for label, prior in stated.items() if label not in self.per_group}
         self._ask("evidence_at", "bayes_factor")
         name = self._find(name, group)[0]
         label = name if group is None else f"{name}[{group}]"

@@ -84,8 +84,7 @@ class Answers(ABC):
 
     @property
     def priors(self) -> Mapping[str, Prior]:
-        """Of the parameters that are no group's own."""
-        return {name: prior for name, prior in self.model.priors.items() if name not in self.model.per_group}
+        return self.model.priors
 
     def evidence_given(self, label: str, prior: Prior) -> float:
         """log p(t) with another prior of a shared parameter."""

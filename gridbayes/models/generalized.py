@@ -314,6 +314,14 @@ class _Reported:
     def title(self) -> str:
         return self.model.title
 
+    @property
+    def points(self) -> tuple[PerRow, PerRow] | None:
+        """x and y of the rows where there is one input and rows are one trial each, for pictures."""
+        one = self.model.x.shape[1] == 1 and (
+            self.model.family in ("student", "normal") or (self.model.known == 1).all()
+        )
+        return (self.model.x[:, 0], self.model.y) if one else None
+
     def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
         return self.source.model.joint(first, second)
 

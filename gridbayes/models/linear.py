@@ -81,6 +81,12 @@ class Linear:
         sigma = f"sigma ~ {self.sigma!r}" if isinstance(self.sigma, Prior) else f"sigma {self.sigma:g}"
         return f"{self.what} of {len(self.y)} rows, {', '.join([*stated, sigma])}"
 
+    @property
+    def points(self) -> tuple[PerRow, PerRow] | None:
+        """x and y of the rows where there is one input, for pictures."""
+        slopes = [j for j, term in enumerate(self.terms) if term.name == "slope"]
+        return (self.x[:, slopes[0]], self.y) if len(slopes) == 1 else None
+
     # --- given sigma ------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -90,6 +90,11 @@ class Proportion:
         return {"p": self.k / self.n} if self.n else {}
 
     @property
+    def priors(self) -> dict[str, Prior]:
+        """By parameter, for pictures."""
+        return {"p": self.prior}
+
+    @property
     def slot(self) -> Slot:
         return Slot("p", self.prior)
 

@@ -8,18 +8,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from gridbayes.observations import Observations
+from gridbayes.plots.style import COLOURS, MARKERS, ink, interval_label, label_rows, new_figure
 from gridbayes.posterior import PROB, Posterior
 
 __all__ = ["Panel", "pooling_comparison", "quickstart_figure"]
 
-# Okabe & Ito (2008), "Color universal design": told apart by every colour vision; markers differ too
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-MARKERS = ("o", "s", "D", "^", "v", "P")
-DASHES = ("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-RAW = "#444444"
+BANDS = ("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))  # lines of models with one theta for all
 LANE = 0.28  # of a row's height between the marks of two models, unless there are too many models for that
 ABOVE_AXES = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.01)}
 ABOVE_FIGURE = {"loc": "outside upper center"}
@@ -88,7 +84,7 @@ def pooling_comparison(
     ('minutes late', ['0', '1', '2'])
     """
     groups = _groups(posteriors, observed)
-    home = _new_figure(7.0, 2.0 + 0.5 * len(groups)) if ax is None else ax  # where the legend goes
+    home = new_figure(7.0, 2.0 + 0.5 * len(groups)) if ax is None else ax  # where the legend goes
     ax = home.subplots() if isinstance(home, Figure) else home
     styles = _styles(posteriors, observed)
     for name, posterior in posteriors.items():
@@ -106,7 +102,7 @@ def pooling_comparison(
 def quickstart_figure(panels: Sequence[Panel], *, prob: float = PROB, kind: str = "eti") -> Figure:
     """One `pooling_comparison` a panel, side by side over one legend."""
     rows = max(len(panel.groups) for panel in panels)
-    figure = _new_figure(5.5 * len(panels), max(5.0, 1.6 + 0.5 * rows))
+    figure = new_figure(5.5 * len(panels), max(5.0, 1.6 + 0.5 * rows))
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for ax, panel in zip(axes, panels, strict=True):
         pooling_comparison(
@@ -171,7 +167,7 @@ def _draw_observed(
         rows,
         linestyle="none",
         marker="x",
-        color=RAW,
+        color=ink(),
         markersize=7,
         markeredgewidth=1.8,
         label=label,
@@ -184,7 +180,7 @@ def _draw_observed(
 
 def _draw_arrows(ax: Axes, starts: np.ndarray, ends: np.ndarray) -> None:
     """Thin arrows between points, (arrow, 2) each; none where a point is not a number."""
-    line = {"arrowstyle": "-|>,head_width=0.2,head_length=0.4", "color": RAW, "linewidth": 1.1}
+    line = {"arrowstyle": "-|>,head_width=0.2,head_length=0.4", "color": ink(), "linewidth": 1.1}
     for start, end in zip(starts, ends, strict=True):
         if np.isfinite(start).all():
             ax.annotate("", end, start, arrowprops={**line, "shrinkA": 4.5, "shrinkB": 5.5}, zorder=3.5)
@@ -230,16 +226,11 @@ def _styles(posteriors: Mapping[str, Posterior], observed: Observations | None) 
         name: _Style(
             COLOURS[at % len(COLOURS)],
             MARKERS[at % len(MARKERS)],
-            DASHES[at % len(DASHES)],
+            BANDS[at % len(BANDS)],
             lanes.get(name, 0.0),
         )
         for at, name in enumerate([*posteriors, ""])
     }
-
-
-def _new_figure(width: float, height: float) -> Figure:
-    """A figure of that many inches, which no global state knows of."""
-    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
 
 
 def _label_rows(ax: Axes, groups: tuple[Hashable, ...], observed: Observations | None) -> None:
@@ -247,20 +238,12 @@ def _label_rows(ax: Axes, groups: tuple[Hashable, ...], observed: Observations |
     counts = None if observed is None or (observed.count == 1).all() else observed.count
     names = [textwrap.fill(textwrap.shorten(str(group), 60, placeholder=" ..."), 26) for group in groups]
     labels = names if counts is None else [f"{name}\nn = {n}" for name, n in zip(names, counts, strict=True)]
-    ax.set_yticks(range(len(groups)), labels, parse_math=False)  # a label may hold any character, $ too
-    ax.set_ylim(len(groups) - 0.5, -0.5)
-    for row in range(0, len(groups), 2):
-        ax.axhspan(row - 0.5, row + 0.5, color="#F5F5F5", linewidth=0, zorder=0)
-    ax.tick_params(axis="y", length=0)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.grid(axis="x", color="#D8D8D8", linewidth=0.6, zorder=0.5)
-    ax.set_axisbelow(True)
+    label_rows(ax, labels)
 
 
 def _add_legend(where: Axes | Figure, ax: Axes, prob: float, kind: str, **place: Any) -> None:
     """The legend of what is on `ax`, on the axes or on the figure."""
-    what = {"eti": "equal-tailed", "hdi": "shortest"}[kind]
-    title = f"posterior of theta: mean (mark) and {what} {100 * prob:g}% interval (line, band)"
+    title = f"posterior of theta: mean (mark) and {interval_label(prob, kind)} (line, band)"
     handles, labels = ax.get_legend_handles_labels()
     legend = where.legend(handles, labels, title=title, frameon=False, **{"ncols": 2, **place})
     for text in legend.get_texts():

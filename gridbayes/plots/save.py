@@ -14,8 +14,8 @@ DPI = 160  # of PNG: 11 inches become 1760 pixels
 FORMATS = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
-def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write `figure` to `path`, in the format that its suffix names: .png, .svg or .pdf.
+def save_figure(figure: Figure, path: str | Path, *, dpi: int = DPI) -> None:
+    """Write `figure` to `path`, in the format that its suffix names: .png, .svg or .pdf; `dpi` is of .png.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     """
     kind = figure_format(path)
     with matplotlib.rc_context({"svg.hashsalt": "gridbayes"}), atomically(path) as file:
-        figure.savefig(file, format=kind, dpi=DPI, metadata=FORMATS[kind])
+        figure.savefig(file, format=kind, dpi=dpi, metadata=FORMATS[kind])
 
 
 def figure_format(path: str | Path) -> str:
