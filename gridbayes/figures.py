@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from gridbayes import plots
 from gridbayes.datasets import eight_schools, punctuality
@@ -18,10 +17,13 @@ from gridbayes.models.no_pooling import no_pooling
 from gridbayes.models.partial_pooling import partial_pooling
 from gridbayes.models.proportion import proportion
 from gridbayes.observations import observe
-from gridbayes.plots.style import curve, group_style, ink, new_axes, new_figure, open_legend
+from gridbayes.plots.style import curve, figure_of, group_style, ink, new_axes, new_figure, open_legend
 from gridbayes.posterior import Posterior
 from gridbayes.priors import HalfCauchy, HalfNormal, Normal
 from gridbayes.quickstart import drawn, studies
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["FIGURES"]
 
@@ -33,10 +35,10 @@ SETTINGS = ((1, 3), (3, 3), (10, 3), (1, 1), (1, 10), (1, 20), (20, 20), (20, 3)
 CLASSIC = {"mu": linspace(-25, 25, 100), "tau": linspace(1, 30, 100), "theta": linspace(-40, 40, 200)}
 COARSE = {"mu": linspace(-25, 25, 9), "tau": linspace(1, 30, 8), "theta": linspace(-40, 40, 12)}
 
-FIGURES: dict[str, Callable[[], Figure]] = {}
+FIGURES: "dict[str, Callable[[], Figure]]" = {}
 
 
-def _figure(draw: Callable[[], Figure]) -> Callable[[], Figure]:
+def _figure(draw: "Callable[[], Figure]") -> "Callable[[], Figure]":
     FIGURES[draw.__name__] = draw
     return draw
 
@@ -54,7 +56,7 @@ def _schools() -> Posterior:
 @cache
 def _five() -> dict[str, Posterior]:
     """Five models: complete, no and partial pooling of one measurement a group, ragged data, a learned sigma."""
-    scales = {"mu_scale": 10, "tau_scale": 10}
+    scales: dict[str, Any] = {"mu_scale": 10, "tau_scale": 10}
     return {
         "complete pooling": complete_pooling(LATE.values, sigma=SIGMA, theta=WIDE),
         "no pooling": no_pooling(LATE.values, sigma=SIGMA, theta=WIDE),
@@ -68,43 +70,43 @@ def _five() -> dict[str, Posterior]:
 
 
 @_figure
-def quickstart() -> Figure:
+def quickstart() -> "Figure":
     """Three models of eight schools and of the ragged punctuality data."""
     return drawn(studies())
 
 
 @_figure
-def complete() -> Figure:
+def complete() -> "Figure":
     """Complete pooling: one theta for all departments."""
     return _five()["complete pooling"].plot(unit=UNIT)
 
 
 @_figure
-def no() -> Figure:
+def no() -> "Figure":
     """No pooling: each department on its own."""
     return _five()["no pooling"].plot(unit=UNIT)
 
 
 @_figure
-def partial() -> Figure:
+def partial() -> "Figure":
     """Partial pooling: mu, tau and the thetas."""
     return _five()["partial pooling"].plot(unit=UNIT)
 
 
 @_figure
-def ragged() -> Figure:
+def ragged() -> "Figure":
     """Partial pooling of three, three and one measurements."""
     return _five()["ragged"].plot(unit=UNIT)
 
 
 @_figure
-def learned_sigma() -> Figure:
+def learned_sigma() -> "Figure":
     """Partial pooling where each department learns its own sigma."""
     return _five()["learned sigma"].plot(unit=UNIT)
 
 
 @_figure
-def nine_settings() -> Figure:
+def nine_settings() -> "Figure":
     """The thetas under nine pairs of scales of the priors of mu and tau."""
     figure = new_figure(7.8, 5.6)
     axes = figure.subplots(3, 3, sharex=True)
@@ -119,7 +121,7 @@ def nine_settings() -> Figure:
 
 
 @_figure
-def five_models() -> Figure:
+def five_models() -> "Figure":
     """The mean and interval of each theta under five models; crosses are the means of the data."""
     figure = new_figure(10.0, 4.4)
     left, right = figure.subplots(1, 2)
@@ -134,7 +136,7 @@ def five_models() -> Figure:
 
 
 @_figure
-def plates() -> Figure:
+def plates() -> "Figure":
     """The plate diagrams of the five models, from their programs."""
     figure = new_figure(10.0, 7.6)
     *axes, spare = figure.subplots(2, 3).flat
@@ -150,7 +152,7 @@ def plates() -> Figure:
 
 
 @_figure
-def classic_grids() -> Figure:
+def classic_grids() -> "Figure":
     """What the classic grids cut off at scales (1, 1): half of the posterior of tau, and what that does to a theta."""
     figure = new_figure(9.0, 3.4)
     left, right = figure.subplots(1, 2)
@@ -163,7 +165,7 @@ def classic_grids() -> Figure:
 
 
 @_figure
-def double_count() -> Figure:
+def double_count() -> "Figure":
     """Data used once and twice at scales (1, 20), beside the joint of all five unknowns summed by brute force."""
     figure = new_figure(10.0, 3.4)
     nodes = COARSE["theta"].nodes
@@ -209,49 +211,49 @@ def _counted_twice(mu_scale: float, tau_scale: float) -> np.ndarray:
 
 
 @_figure
-def eight_schools_shrinkage() -> Figure:
+def eight_schools_shrinkage() -> "Figure":
     """No and partial pooling of the eight schools; arrows show how far each estimate is drawn."""
     known = {"data": SCHOOLS.values, "sigma": SCHOOLS.errors}
     compared = {"partial pooling": _schools(), "no pooling": no_pooling(**known, theta=Normal(0, 100))}
-    return plots.pooling_comparison(compared, observed=observe(**known), unit=SCHOOLS.unit).get_figure()
+    return figure_of(plots.pooling_comparison(compared, observed=observe(**known), unit=SCHOOLS.unit))
 
 
 @_figure
-def eight_schools_forest() -> Figure:
+def eight_schools_forest() -> "Figure":
     """The meta-analysis of the eight schools, and what is expected in a ninth."""
-    return plots.forest(_schools(), unit=SCHOOLS.unit).get_figure()
+    return figure_of(plots.forest(_schools(), unit=SCHOOLS.unit))
 
 
 @_figure
-def eight_schools_panels() -> Figure:
+def eight_schools_panels() -> "Figure":
     """mu, tau and the thetas of the eight schools."""
     return _schools().plot(unit="points")
 
 
 @_figure
-def eight_schools_joint() -> Figure:
+def eight_schools_joint() -> "Figure":
     """mu and tau of the eight schools at once."""
-    return plots.joint(_schools(), "mu", "tau", unit="points").get_figure()
+    return figure_of(plots.joint(_schools(), "mu", "tau", unit="points"))
 
 
 @_figure
-def eight_schools_contrasts() -> Figure:
+def eight_schools_contrasts() -> "Figure":
     """School A against every other."""
     pairs = [("A", other) for other in "BCDEFGH"]
-    return plots.contrasts(_schools(), pairs, unit="points").get_figure()
+    return figure_of(plots.contrasts(_schools(), pairs, unit="points"))
 
 
 @_figure
-def eight_schools_ranks() -> Figure:
+def eight_schools_ranks() -> "Figure":
     """How probably each school is best, second best, and so on."""
-    return plots.rank_probabilities(_schools()).get_figure()
+    return figure_of(plots.rank_probabilities(_schools()))
 
 
 # --- one parameter, regressions, mixtures: rows made for these figures --------------------------------------------------
 
 
 @_figure
-def balls() -> Figure:
+def balls() -> "Figure":
     """The share of red balls as more are drawn from a bag in which half are red."""
     ax = new_axes(5.6, 3.4)
     for index, (red, count) in enumerate([(3, 5), (12, 20), (41, 80), (155, 320)]):
@@ -259,7 +261,7 @@ def balls() -> Figure:
     ax.set(xlabel="p, share of red balls", ylabel="density", xlim=(0, 1), ylim=(0, None))
     ax.spines[["top", "right"]].set_visible(False)
     open_legend(ax)
-    return ax.get_figure()
+    return figure_of(ax)
 
 
 def _normals(count: int) -> np.ndarray:
@@ -269,7 +271,7 @@ def _normals(count: int) -> np.ndarray:
 
 
 @_figure
-def mixture_of_two() -> Figure:
+def mixture_of_two() -> "Figure":
     """Rows of two kinds and the components found; and mu by labels in order, and when no one says which is which."""
     figure = new_figure(9.6, 3.6)
     left, right = figure.subplots(1, 2)
@@ -286,19 +288,19 @@ def mixture_of_two() -> Figure:
 
 
 @_figure
-def regression() -> Figure:
+def regression() -> "Figure":
     """A line through 40 rows, its band, and that of a new row."""
     rng = np.random.default_rng(5)
     x = rng.uniform(0, 10, 40)
     y = 0.5 * x + 5 + 2 * rng.normal(size=40)
-    return plots.regression_line(linear_regression(x, y, sigma=HalfNormal(2)), prob=0.95).get_figure()
+    return figure_of(plots.regression_line(linear_regression(x, y, sigma=HalfNormal(2)), prob=0.95))
 
 
 @_figure
-def mixture_of_two_regressions() -> Figure:
+def mixture_of_two_regressions() -> "Figure":
     """Rows of two factories, whose lines cross, and the lines found without knowing whose row is whose."""
     rng = np.random.default_rng(8)
     first, x = np.arange(200) < 60, rng.uniform(1, 10, 200)
     y = np.where(first, 0.8 * x + 1 + rng.normal(size=200), -0.5 * x - 1 + 2 * rng.normal(size=200))
     priors: dict[str, Any] = {"slope": Normal(0, 1), "intercept": Normal(0, 1), "sigma": HalfNormal(1)}
-    return plots.mixture_lines(mixture_of_regressions(x, y, **priors, order=5), x, y).get_figure()
+    return figure_of(plots.mixture_lines(mixture_of_regressions(x, y, **priors, order=5), x, y))

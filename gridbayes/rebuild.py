@@ -13,12 +13,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-__all__ = ["SHADE", "add_arguments", "differs", "rebuild", "rebuild_command", "stale"]
+__all__ = ["add_arguments", "rebuild", "rebuild_command", "stale"]
 
 DPI = 110  # 9 inches become 990 pixels, as wide as a page shows
 FORMATS = ("png", "svg", "pdf")
-SHADE = 24 / 255  # what a pixel's shade may differ by; a moved line differs by nearly 1
-FEW = 1e-4  # of all pixels may differ by more: where text and lines meet a pixel's edge
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,20 +72,12 @@ def rebuild(names: Iterable[str], directory: Path, formats: Iterable[str], jobs:
 
 def stale(names: Iterable[str], directory: Path, jobs: int) -> list[str]:
     """The figures whose PNG in the directory is missing, or not what the code draws."""
+    from gridbayes.plots.save import differs
+
     names = list(names)
     with tempfile.TemporaryDirectory() as new:
         _wait(rebuild(names, Path(new), ("png",), jobs), len(names))
         return [name for name in names if differs(directory / f"{name}.png", Path(new) / f"{name}.png")]
-
-
-def differs(one: Path, other: Path) -> bool:
-    """Whether two PNGs show different pictures, or the first is missing: more than `FEW` pixels by more than `SHADE`."""
-    from matplotlib.image import imread
-
-    if not one.exists():
-        return True
-    first, second = imread(one), imread(other)
-    return first.shape != second.shape or float((abs(first - second).max(axis=2) > SHADE).mean()) > FEW
 
 
 def _draw(name: str, directory: Path, formats: tuple[str, ...]) -> None:

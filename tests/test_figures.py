@@ -8,7 +8,7 @@ import pytest
 from gridbayes.cli import main
 from gridbayes.figures import COARSE, FIGURES, LATE, _brute_force, _counted_twice, _late
 from gridbayes.plots import save_figure
-from gridbayes.rebuild import differs
+from gridbayes.plots.save import differs
 
 COMMITTED = Path(__file__).parent.parent / "figures"
 

@@ -13,9 +13,9 @@ import gridbayes as gb
 from gridbayes import plots
 from gridbayes.models.pooling import pooling
 from gridbayes.plots.plates import graph_of
+from gridbayes.plots.save import differs
 from gridbayes.plots.style import COLOURS, group_style
 from gridbayes.program import Program
-from gridbayes.rebuild import differs
 
 BASELINE = Path(__file__).parent / "baseline" / "density.png"
 DATA = {"G": [-10, 1, 11], "E": [-16, -15, -14], "M": [30]}

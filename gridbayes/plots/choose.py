@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from gridbayes.plots.lines import regression_line
 from gridbayes.plots.panels import difference, posterior_panels
+from gridbayes.plots.style import figure_of
 from gridbayes.posterior import Posterior
 
 __all__ = ["plot"]
@@ -23,7 +24,7 @@ def plot(post: Posterior, **options: Any) -> Figure:
     'p'
     """
     if set(post.marginals) in DERIVED:
-        return difference(post, **options).get_figure()
+        return figure_of(difference(post, **options))
     if getattr(post.model, "points", None) is not None and "slope" in post.marginals:
-        return regression_line(post, **options).get_figure()
-    return posterior_panels(post, **options)[0].get_figure()
+        return figure_of(regression_line(post, **options))
+    return figure_of(posterior_panels(post, **options)[0])

@@ -83,7 +83,14 @@ def contrasts(
         difference = post.contrast(*pair)
         low, high = difference.eti("difference", prob).values
         ax.hlines([row], [low], [high], color=COLOURS[0], linewidth=2.4, zorder=3)
-        ax.plot([difference.mean("difference")], [row], marker="o", color=COLOURS[0], linestyle="none", zorder=4)
+        ax.plot(
+            [difference.marginals["difference"][0].mean],
+            [row],
+            marker="o",
+            color=COLOURS[0],
+            linestyle="none",
+            zorder=4,
+        )
         _write(ax, row, f"P(> 0) = {difference.probability('difference', above=0.0):.3f}")
     label_rows(ax, [f"{text_of(first)} - {text_of(second)}" for first, second in pairs])
     ax.axvline(0, color=ink(), linewidth=0.8, linestyle=":", zorder=1)

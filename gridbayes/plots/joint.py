@@ -81,6 +81,6 @@ def _draw_marginals(ax: Axes, pair: Sequence[Marginal]) -> None:
     right.fill_betweenx(y, q, color=COLOURS[0], alpha=0.35, linewidth=0)
     right.plot(q, y, color=COLOURS[0])
     for inset, axis in ((top, "x"), (right, "y")):
-        inset.tick_params(**{"labelbottom": False, "labelleft": False}, length=0)
+        inset.tick_params(labelbottom=False, labelleft=False, length=0)
         inset.spines[:].set_visible(False)
         (inset.set_ylim if axis == "x" else inset.set_xlim)(0, None)

@@ -142,10 +142,10 @@ def _points(post: Posterior) -> tuple[np.ndarray, np.ndarray]:
 
 def _weighted(post: Posterior) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The posterior's points and masses, of components in order."""
-    model = getattr(post.model, "ordered", post.model)
-    if not hasattr(model, "weighted") or "weight" not in post.marginals:
+    weighted = getattr(getattr(post.model, "ordered", post.model), "weighted", None)
+    if weighted is None or "weight" not in post.marginals:
         raise ValueError(f"a picture of components needs a mixture; the posterior is of {post.model.title}.")
-    return model.weighted()
+    return weighted()
 
 
 def _own(values: dict[str, np.ndarray]) -> bool:

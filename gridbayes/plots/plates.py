@@ -96,10 +96,8 @@ def plate_diagram(post: Posterior | Program, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.texts]
     ['theta', 'Normal(0, 5)', 'y', '2 groups', 'n = 2, 1']
     """
-    model = getattr(post.model, "model", None) if isinstance(post, Posterior) else None
-    if isinstance(post, Posterior) and not isinstance(model, Pooling):
-        raise ValueError(f"a plate diagram is of pooling models; the posterior is of {post.model.title}.")
-    graph = graph_of(post if isinstance(post, Program) else model.program)
+    model = _pooling_of(post) if isinstance(post, Posterior) else None
+    graph = graph_of(post if isinstance(post, Program) else _pooling_of(post).program)
     at = _places(graph)
     ax = new_axes(4.2, 4.2) if ax is None else ax
     for parent, child in sorted(graph.arrows):
@@ -116,6 +114,14 @@ def plate_diagram(post: Posterior | Program, *, ax: Axes | None = None) -> Axes:
     ax.set_axis_off()
     ax.autoscale_view()
     return ax
+
+
+def _pooling_of(post: Posterior) -> Pooling:
+    """The model behind a posterior, which states its program even where theta left in closed form."""
+    model = getattr(post.model, "model", None)
+    if not isinstance(model, Pooling):
+        raise ValueError(f"a plate diagram is of pooling models; the posterior is of {post.model.title}.")
+    return model
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -200,7 +206,7 @@ def _draw_node(ax: Axes, at: np.ndarray, name: str, filled: bool = False) -> Non
     face = COLOURS[4] if filled else "none"
     ax.add_patch(Circle(tuple(at), RADIUS, facecolor=face, alpha=0.45 if filled else 1, edgecolor="none"))
     ax.add_patch(Circle(tuple(at), RADIUS, fill=False, edgecolor=ink(), linewidth=1.2))
-    ax.text(*at, name, ha="center", va="center", fontsize="small")
+    ax.text(at[0], at[1], name, ha="center", va="center", fontsize="small")
 
 
 def _write_note(ax: Axes, at: np.ndarray, note: str, beside: bool) -> None:

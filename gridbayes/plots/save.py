@@ -4,11 +4,14 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 from gridbayes.files import atomically
 
-__all__ = ["FORMATS", "figure_format", "save_figure"]
+__all__ = ["FORMATS", "differs", "figure_format", "save_figure"]
 
+SHADE = 24 / 255  # what a pixel's shade may differ by; a moved line differs by nearly 1
+FEW = 1e-4  # of all pixels may differ by more: where text and lines meet a pixel's edge
 DPI = 160  # of PNG: 11 inches become 1760 pixels
 # what a format would write of the time of day
 FORMATS = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -39,3 +42,11 @@ def figure_format(path: str | Path) -> str:
     if kind not in FORMATS:
         raise ValueError(f'a figure is written as .png, .svg or .pdf; "{path}" is none of them. Change its suffix.')
     return kind
+
+
+def differs(one: Path, other: Path) -> bool:
+    """Whether two PNGs show different pictures, or the first is missing: more than `FEW` pixels by more than `SHADE`."""
+    if not one.exists():
+        return True
+    first, second = imread(one), imread(other)
+    return first.shape != second.shape or float((abs(first - second).max(axis=2) > SHADE).mean()) > FEW

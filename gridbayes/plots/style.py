@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -19,6 +19,7 @@ __all__ = [
     "MARKERS",
     "axis_label",
     "curve",
+    "figure_of",
     "group_style",
     "ink",
     "interval_label",
@@ -47,11 +48,11 @@ def ink() -> str:
 
 def shade(colour: str) -> LinearSegmentedColormap:
     """From nothing to the colour, on whatever page."""
-    red, green, blue = matplotlib.colors.to_rgb(colour)
+    red, green, blue = to_rgb(colour)
     return LinearSegmentedColormap.from_list("shade", [(red, green, blue, 0.0), (red, green, blue, 1.0)])
 
 
-def group_style(index: int) -> dict[str, str]:
+def group_style(index: int) -> dict[str, Any]:
     """The line of group number `index`, the same in every picture; dashes differ where colours begin anew."""
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index // len(COLOURS) % len(DASHES)]}
 
@@ -59,6 +60,13 @@ def group_style(index: int) -> dict[str, str]:
 def new_figure(width: float, height: float) -> Figure:
     """A figure of that many inches, which no global state knows of."""
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The whole figure that axes are on."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None, "axes of a picture are on a figure"
+    return figure
 
 
 def new_axes(width: float, height: float) -> Axes:
