@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats as st
-from twins import EVERY, ONE_OF_EACH, TWINS, close
+from twins import EVERY, ONE_OF_EACH, TWINS, close, label
 
 from gridbayes import densities
 from gridbayes.densities import (
@@ -23,7 +23,7 @@ from gridbayes.priors import Laplace
 POINTS = np.concatenate([-np.geomspace(1e-8, 1e8, 41), [0.0], np.geomspace(1e-8, 1e8, 41), [math.inf, -math.inf]])
 
 
-@pytest.mark.parametrize(("prior", "twin"), TWINS, ids=str)
+@pytest.mark.parametrize(("prior", "twin"), TWINS, ids=label)
 def test_log_densities_are_scipys(prior, twin):
     x = POINTS[np.abs(POINTS) < 1e3] if isinstance(prior, Laplace) else POINTS  # scipy's Laplace underflows
     with np.errstate(all="ignore"):

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats as st
-from twins import EVERY, ONE_OF_EACH, PROPER, TWINS, Bare, close, gauss_legendre, width
+from twins import EVERY, ONE_OF_EACH, PROPER, TWINS, Bare, close, gauss_legendre, label, width
 
 from gridbayes.priors import (
     Cauchy,
@@ -58,14 +58,14 @@ def test_logpdf_keeps_shape_and_is_float64():
 # Quantiles
 
 
-@pytest.mark.parametrize(("prior", "twin"), [pair for pair in TWINS if not isinstance(pair[0], FOLDED)], ids=str)
+@pytest.mark.parametrize(("prior", "twin"), [pair for pair in TWINS if not isinstance(pair[0], FOLDED)], ids=label)
 def test_ppf_is_scipys(prior, twin):
     q = np.concatenate([np.geomspace(1e-12, 0.4, 30), [0.5], 1 - np.geomspace(1e-12, 0.4, 30)])
     scale = 1e-12 * width(prior)  # where a quantile passes 0 no relative accuracy is to be had
     np.testing.assert_allclose(prior.ppf(q), twin.ppf(q), rtol=1e-12, atol=scale if prior.support[0] < 0 else 0)
 
 
-@pytest.mark.parametrize(("prior", "twin"), TWINS, ids=str)
+@pytest.mark.parametrize(("prior", "twin"), TWINS, ids=label)
 def test_ppf_inverts_scipys_distribution_function_in_both_tails(prior, twin):
     q = np.geomspace(1e-12, 0.5, 30)
     above = 1 - (1 - q)  # as far as 1 - q is a double
@@ -262,7 +262,7 @@ def test_jeffreys_at_the_extremes():
 # Custom
 
 
-@pytest.mark.parametrize(("prior", "twin"), TWINS, ids=str)
+@pytest.mark.parametrize(("prior", "twin"), TWINS, ids=label)
 def test_custom_is_the_distribution(prior, twin):
     custom = Custom(twin)
     q = np.array([0.0, 0.01, 0.5, 0.99, 1.0])
@@ -332,7 +332,7 @@ def test_as_scale_prior():
     assert as_scale_prior(st.gamma(2), "tau").support == (0, math.inf)
 
 
-@pytest.mark.parametrize("value", [Normal(0, 3), Uniform(-1, 3), Flat(-3), st.norm(0, 3)], ids=str)
+@pytest.mark.parametrize("value", [Normal(0, 3), Uniform(-1, 3), Flat(-3), st.norm(0, 3)], ids=label)
 def test_a_scale_prior_may_not_reach_below_zero(value):
     with pytest.raises(ValueError, match=r"tau must have a prior on \[0, inf\); tau is .*\)\. Pass .*HalfNormal"):
         as_scale_prior(value, "tau")
