@@ -435,7 +435,9 @@ def test_a_joint_of_all_beyond_the_memory_is_refused_with_its_size():
         post.model.joint_of_all()
 
 
-@pytest.mark.parametrize("data", [np.array(["a", "b"]), [[1.0, 2.0], [3.0]], {"y": object()}], ids=["text", "ragged", "object"])
+@pytest.mark.parametrize(
+    "data", [np.array(["a", "b"]), [[1.0, 2.0], [3.0]], {"y": object()}], ids=["text", "rows", "any"]
+)
 def test_data_that_are_no_numbers_are_refused(data):
     with pytest.raises(TypeError, match="data must be arrays of numbers; a part of it is"):
         gb.enumerate(conjugate, MU, data)
