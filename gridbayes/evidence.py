@@ -183,6 +183,20 @@ class EnumeratedSigma:
                 table[i, k] = np.asarray(_log_evidence(*some, *self._padded, self.c)).T[: len(mu[i]), : len(tau[k])]
         return table
 
+    def log_new_row(
+        self, rest: Grid, log_rest: Float[np.ndarray, " node"], y: Float[np.ndarray, " y"]
+    ) -> Float[np.ndarray, " y"]:
+        """log int R(theta) sum over sigma of p(sigma) L(theta | sigma) N(y; theta, sigma) dtheta, R by its logs on panels.
+
+        The n rows of the group and y are n + 1 rows: exp(-n/(n+1) (y - c)**2 / (2 sigma**2)) / sqrt(n + 1) times
+        N(theta; (n c + y) / (n + 1), sigma / sqrt(n + 1)).
+        """
+        n = float(np.rint(self.w[0] * self.sigma[0] ** 2))
+        at, width = (n * self.c + y) / (n + 1), self.sigma / np.sqrt(n + 1)
+        smoothed = log_smoothed(rest, np.tile(log_rest[:, None], len(width)), at, width)
+        apart = -n / (n + 1) * ((y[:, None] - self.c) / self.sigma) ** 2 / 2
+        return log_sum_exp(self.log_p + self.a + apart + smoothed) - np.log(n + 1) / 2
+
     @cached_property
     def _padded(self) -> tuple[np.ndarray, np.ndarray]:
         more = -len(self.w) % TILE_SIGMA

@@ -274,7 +274,8 @@ def cell_coefficients(grid: Grid, masses: Float[np.ndarray, "*rows node"]) -> Fl
 def inverse(coefficients: Float[np.ndarray, "*rows degree"], rest: Reals) -> Reals:
     """The u at which the integral of f from 0 reaches `rest`, by Newton steps inside a shrinking bracket."""
     shape, rest = np.shape(rest), np.ravel(rest)
-    coefficients = np.broadcast_to(coefficients, (*shape, coefficients.shape[-1])).reshape(len(rest), -1)
+    degrees = coefficients.shape[-1]
+    coefficients = np.broadcast_to(coefficients, (*shape, degrees)).reshape(len(rest), degrees)
     low, high, u = np.zeros(len(rest)), np.ones(len(rest)), np.full(len(rest), 0.5)
     left = np.arange(len(rest))  # what has not converged
     for _ in range(80):

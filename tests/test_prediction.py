@@ -115,6 +115,29 @@ def test_explicit_grids_mix_normals_about_their_nodes(shared):
         assert new.accuracy.largest.size > 1e-4
 
 
+OWN = {"A": [-3.0, 0.0, 2.0], "B": [5.0, 9.0, 7.0, 2.0], "C": [1.5]}
+
+
+@pytest.mark.parametrize("pooling", [gb.no_pooling, gb.complete_pooling, gb.partial_pooling])
+def test_groups_that_learn_their_own_sigma(pooling):
+    """p(y | t) = p(t, y) / p(t): each density beside a fit with the row in the data. One row has a pole at its value."""
+    partial = pooling is gb.partial_pooling
+    priors = {"mu": gb.Normal(0, 10), "tau": gb.HalfNormal(3)} if partial else {"theta": gb.Normal(0, 10)}
+    priors["sigma"] = gb.HalfCauchy(5)
+    post = pooling(OWN, **priors)
+    rows = post.predict()
+    for group, at, close in [("A", -4.0, 2e-8), ("B", 12.0, 2e-8), ("C", 3.0, 5e-7)]:  # 3 is near C's pole
+        more = pooling({**OWN, group: [*OWN[group], at]}, **priors).log_evidence
+        density = rows.marginals["y"][list(OWN).index(group)].density(at)
+        assert np.log(density) == pytest.approx(more - post.log_evidence, abs=close)
+    np.testing.assert_allclose(rows.mean("expected")[:2], np.broadcast_to(post.mean("theta"), 3)[:2], rtol=1e-7)
+    assert np.isinf(rows.sd("y", "C"))
+    if pooling is not gb.no_pooling:
+        new = post.predict(new_group=True).marginals["y"][0]
+        more = pooling({**OWN, "D": [12.0]}, **priors).log_evidence
+        assert np.log(new.density(12.0)) == pytest.approx(more - post.log_evidence, abs=5e-8)
+
+
 def test_rows_that_cannot_be_predicted_are_refused():
     post = gb.partial_pooling({"A": [1, 2], "B": [4]}, sigma={"A": [1, 3], "B": [2]}, mu_scale=5, tau_scale=5)
     with pytest.raises(
@@ -132,8 +155,12 @@ def test_rows_that_cannot_be_predicted_are_refused():
     apart = gb.no_pooling([1, 2], sigma=1, theta=gb.Normal(0, 5))
     with pytest.raises(ValueError, match=r"say nothing of a new group: its theta is the prior Normal\(0, 5\)"):
         apart.predict(new_group=True)
-    own = gb.no_pooling(RAGGED, sigma=gb.HalfNormal(9), theta=gb.Normal(0, 10))
+    counts = gb.no_pooling([3, 4], likelihood=gb.Binomial(9), theta=gb.Normal(0, 10))
     with pytest.raises(TypeError, match=r"does not answer predict yet.*Instead post.quantile\('theta', q\)"):
+        counts.predict()
+    grids = {"sigma": gb.linspace(1, 30, 20), "theta": gb.linspace(-40, 40, 60)}
+    own = gb.no_pooling(RAGGED, sigma=gb.HalfNormal(9), theta=gb.Normal(0, 10), grids=grids)
+    with pytest.raises(TypeError, match=r"where groups learn their own sigmas, on automatic grids. Instead"):
         own.predict()
     learned = gb.complete_pooling(RAGGED, sigma=gb.HalfNormal(9), shared_sigma=True, theta=gb.Normal(0, 10))
     with pytest.raises(TypeError, match=r"sigma is learned here, from its prior HalfNormal\(9\); leave out sigma=3"):

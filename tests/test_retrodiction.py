@@ -106,9 +106,9 @@ def test_what_cannot_be_checked_is_refused():
         post.predictive_check([1.0, 2.0])
     with pytest.raises(ValueError, match="draws must be a whole number of at least 1; draws is 0"):
         post.predictive_check(np.max, draws=0)
-    own = gb.no_pooling(ROWS, sigma=gb.HalfNormal(9), theta=gb.Normal(0, 10))
+    counts = gb.no_pooling([3, 4], likelihood=gb.Binomial(9), theta=gb.Normal(0, 10))
     with pytest.raises(TypeError, match=r"does not answer pit yet. It is for normal rows.*Instead post.loo\(\)"):
-        own.pit()
+        counts.pit()
     heavy = gb.partial_pooling(ROWS, sigma=5, mu=gb.Cauchy(0, 5), tau=gb.HalfNormal(8))
     with pytest.raises(TypeError, match="with a prior of mu that is not normal does not answer predictive_check yet"):
         heavy.predictive_check(np.max)

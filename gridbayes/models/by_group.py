@@ -7,7 +7,7 @@ times what its rows say,
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -28,6 +28,7 @@ from gridbayes.models.draws import noise_of_group, rows_of, theta_given, theta_o
 from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
+from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
 from gridbayes.models.tails import with_tails
 from gridbayes.observations import Observations
@@ -188,9 +189,7 @@ class ByGroup(Answers):
             self.model.continuous_program, self.model.hyper, self.grids, self.log_evidence.sum(axis=0)
         )
         shared = {"mu": (marginal_of(masses, 0, self.grids["mu"]),), "tau": (self._tau(),)}
-        # as logs of the same joint: a mass may underflow where log M_d is lower still
-        log_w = self._with_priors(self.grids, self.log_evidence.sum(axis=0)) - log_evidence
-        return {**shared, "theta": self._effects(log_w), **self._partial_noise(log_w)}, log_evidence
+        return {**shared, "theta": self._effects(), **self._partial_noise()}, log_evidence
 
     # --- partial pooling --------------------------------------------------------------------------------------------
 
@@ -235,6 +234,12 @@ class ByGroup(Answers):
         return log_density
 
     @cached_property
+    def log_w(self) -> Float[np.ndarray, "mu tau"]:
+        """log p(mu, tau | t) with the weights of the nodes: a mass may underflow where log M_d is lower still."""
+        log_joint = self._with_priors(self.grids, self.log_evidence.sum(axis=0))
+        return log_joint - log_sum_exp(log_joint.ravel())
+
+    @cached_property
     def log_evidence(self) -> Float[np.ndarray, "group mu tau"]:
         """log M_d(mu, tau) on the grids."""
         return self._tables_of(self.groups)
@@ -251,16 +256,28 @@ class ByGroup(Answers):
         mu, tau = (self.model.priors[name].logpdf(grid.nodes) + grid.log_weight for name, grid in grids.items())
         return log_evidence + mu[:, None] + tau
 
-    def _effects(self, log_w: Float[np.ndarray, "mu tau"]) -> tuple[Marginal, ...]:
+    def _effects(self) -> tuple[Marginal, ...]:
         """p(theta_d | t): L_d times R_d, what the rest of the groups say of theta_d."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            densities = list(pool.map(lambda d: self._effect(d, log_w), range(len(self.groups))))
+            densities = list(pool.map(self._effect, range(len(self.groups))))
         return run_groups(self.model.continuous_program, "effect", "theta", densities)
 
-    def _effect(self, d: int, log_w: Float[np.ndarray, "mu tau"]) -> Density:
-        """R_d is smooth: it is placed and interpolated on panels of its own, where a softened L_d keeps its weight.
-        L_d may have a singularity at the value of a single row, which only the panels of the product need to resolve."""
-        mu, tau = self.grids["mu"], self.grids["tau"]
+    def _effect(self, d: int) -> Density:
+        """L_d may have a singularity at the value of a single row, which only the panels of the product need to resolve."""
+        grid, log_r = self._rest(d)
+        edges, c = grid.edges, self.groups[d].c
+        if edges[0] < c < edges[-1] and np.abs(edges - c).min() > 1e-9 * np.diff(edges).min():
+            edges = np.union1d(edges, [c])
+
+        def log_density(_, theta: np.ndarray) -> np.ndarray:
+            panel = np.clip(np.searchsorted(grid.edges, theta.mean(axis=1)) - 1, 0, len(grid.edges) - 2)
+            return interpolated(grid, log_r, theta, panel) + self.groups[d].log_likelihood(theta)
+
+        return adapt(log_density, [edges], self.tol, self.order)[0]
+
+    def _rest(self, d: int) -> Density:
+        """log R_d, which is smooth: on panels of its own, where a softened L_d keeps its weight."""
+        mu, tau, log_w = self.grids["mu"], self.grids["tau"], self.log_w
         mass = np.exp(log_sum_exp(log_w.T))
         columns = weighty(mass, mass * tau.nodes**2)
         rest = (log_w - mu.log_weight[:, None] - self.log_evidence[d])[:, columns]  # tau's weight is in log_w
@@ -279,24 +296,14 @@ class ByGroup(Answers):
             return log_sum_exp(log_smoothed(mu, rest, theta.ravel(), width)).reshape(theta.shape)
 
         ((grid, log_p),) = adapt(lambda _, x: log_r(x) + soft.log_likelihood(x), [first], self.tol, self.order)
-        log_r_at_nodes = log_p - soft.log_likelihood(grid.nodes)
-        edges, c = grid.edges, self.groups[d].c
-        if edges[0] < c < edges[-1] and np.abs(edges - c).min() > 1e-9 * np.diff(edges).min():
-            edges = np.union1d(edges, [c])
+        return grid, log_p - soft.log_likelihood(grid.nodes)
 
-        def log_density(_, theta: np.ndarray) -> np.ndarray:
-            panel = np.clip(np.searchsorted(grid.edges, theta.mean(axis=1)) - 1, 0, len(grid.edges) - 2)
-            return interpolated(grid, log_r_at_nodes, theta, panel) + self.groups[d].log_likelihood(theta)
-
-        ((fine, log_p),) = adapt(log_density, [edges], self.tol, self.order)
-        return fine, log_p
-
-    def _partial_noise(self, log_w: Float[np.ndarray, "mu tau"]) -> dict[str, tuple[Marginal, ...]]:
+    def _partial_noise(self) -> dict[str, tuple[Marginal, ...]]:
         """p(sigma_d | t) = p(sigma_d) sum over cells of p(mu, tau | t) M_d(mu, tau | sigma_d) / M_d(mu, tau)."""
         if not self.model.own_sigma:
             return {}
         prior = self.model.priors["sigma"]
-        rest = log_w - self.log_evidence
+        rest = self.log_w - self.log_evidence
 
         def log_density(item: np.ndarray, sigma: np.ndarray) -> np.ndarray:
             result = prior.logpdf(sigma)
@@ -315,6 +322,44 @@ class ByGroup(Answers):
         factor = learned_sigma(self.model.observations, sigma)
         nodes = [grid.nodes for grid in self.grids.values()]
         return factor.a[d] + self.groups[d].log_evidence_of_sigma(*nodes, rest, factor.w[d])
+
+    # --- new rows -----------------------------------------------------------------------------------------------------
+
+    def predict(self, group: Hashable = None, *, new_group: bool = False, sigma: object = None) -> Posterior:
+        """A new observation in every group, in one, or in a new one (prediction.py), where groups learn their own sigmas."""
+        rows = new_rows(self.model, group, new_group, sigma)
+        fit = replace(self, model=rows.extended)
+        expected = [fit.fitted[0]["theta"][d if len(fit.fitted[0]["theta"]) > 1 else 0] for d in rows.indices]
+        marginals = {"expected": tuple(expected), "y": fit.observed(rows)}
+        coarse = ByGroup(self.model, 10 * self.tol, COARSE[1])
+        prediction = Prediction.refined(rows, None, lambda: coarse.predict(group, new_group=new_group, sigma=sigma))
+        return prediction.posterior(marginals, self.model.continuous_program)
+
+    def observed(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """y of each row: what the rest says of theta, and the group's own rows, smoothed by every sigma."""
+        return with_powers(rows, "y", [self._new_row(d) for d in rows.indices])
+
+    def _new_row(self, d: int) -> Density:
+        group, theta, sigma = self.groups[d], self._rest_of(d), self.fitted[0]["sigma"][d].grid
+        assert isinstance(group, EnumeratedSigma)
+        reach = 9 * sigma.edges[-1]
+        low, high = theta[0].edges[0] - reach, theta[0].edges[-1] + reach
+        first = graded(group.c, float(np.median(sigma.nodes)), low, high)
+
+        def log_density(_, y: np.ndarray) -> np.ndarray:
+            return group.log_new_row(*theta, y.ravel()).reshape(y.shape)
+
+        return adapt(log_density, [first], self.tol, self.order)[0]
+
+    def _rest_of(self, d: int) -> Density:
+        """On panels of theta, the log of what all but group d's own rows say of it, up to a constant."""
+        if self.model.kind == "partial":
+            return self._rest(d)
+        if self.model.kind == "complete":
+            grid, log_joint = self._location
+            return grid, log_joint - self.groups[d].log_likelihood(grid.nodes)
+        grid = self.fitted[0]["theta"][d].grid
+        return grid, self.model.priors["theta"].logpdf(grid.nodes)
 
     # --- draws --------------------------------------------------------------------------------------------------------
 

@@ -30,11 +30,12 @@ from gridbayes.grids import Grid
 from gridbayes.likelihoods import known_sigma, learned_sigma
 from gridbayes.models.answers import Answers
 from gridbayes.models.left_out import Swaps
-from gridbayes.models.pooling import Pooling
+from gridbayes.models.pooling import INSTEAD, Pooling
 from gridbayes.models.prediction import NewRows, Prediction, mixed_rows, new_rows
 from gridbayes.models.ranks import table_ranks
 from gridbayes.posterior import Address, Posterior, checked_masses
 from gridbayes.program import Program, Slot
+from gridbayes.questions import unanswered
 from gridbayes.sampling import from_log_masses, from_masses, product_nodes
 from gridbayes.summaries import Marginal
 
@@ -232,6 +233,8 @@ class _Enumeration(Answers):
 
     def _with_shared_sigma(self, d: int | None) -> Float[np.ndarray, "sigma theta"]:
         """p(shared sigma, theta_d | t), of a new group for None; one row where sigma is known."""
+        if self.model.own_sigma:
+            raise unanswered(self.title, "predict", INSTEAD["predict"])
         masses = self._cell_masses()
         if self.model.kind == "complete":  # a cell is a value of theta
             return masses

@@ -175,12 +175,13 @@ class Pooling:
 
 
 NORMAL_ROWS = "It is for normal rows whose sigma is known or shared (shared_sigma=True). Instead "
+AUTOMATIC = "It is for normal rows; where groups learn their own sigmas, on automatic grids. Instead "
 INSTEAD = {  # what to use where groups learn their own sigmas, or rows are not normal
-    "predict": NORMAL_ROWS + "post.quantile('theta', q) says what is known of each group's own effect",
+    "predict": AUTOMATIC + "post.quantile('theta', q) says what is known of each group's own effect",
     "shrinkage": NORMAL_ROWS + "post.summary() has the estimates with their intervals",
     "rank": NORMAL_ROWS + "post.contrast(first, second).probability(above=0) compares two groups",
     "combination": NORMAL_ROWS + "post.contrast(first, second) is the difference of two groups",
-    "pit": NORMAL_ROWS + "post.loo() scores each row against the others",
+    "pit": AUTOMATIC + "post.loo() scores each row against the others",
     "retrodicted": NORMAL_ROWS + "post.loo() scores each row against the others",
     "replicated": NORMAL_ROWS + "post.loo() scores each row against the others",
 }

@@ -58,14 +58,26 @@ class NewRows:
 
     def tails(self, name: str) -> list[tuple[float, float]]:
         """The powers at which each row's density falls (tails.py); y falls as the heavier of theta and a learned sigma."""
+        noisy = name == "y" and "sigma" in self.model.priors
+
+        def power(d: int, side: int) -> float:
+            scale = tail_power(self.extended, "sigma", d if self.model.own_sigma else 0, 1) if noisy else np.inf
+            return min(tail_power(self.extended, "theta", d, side), scale)
+
+        return [(power(d, -1), power(d, 1)) for d in self.indices]
+
+    @property
+    def extended(self) -> Pooling:
+        """The model with an empty group after the others, where a row is of a new one."""
         observations = self.model.observations
-        extended = replace(self.model, observations=replace(observations, groups=(*observations.groups, "a new group")))
-        scale = tail_power(self.model, "sigma", 0, 1) if name == "y" and "sigma" in self.model.priors else np.inf
-        indices = [len(observations) if d is None else d for d in self.groups]
-        return [
-            tuple(min(tail_power(extended, "theta", d, side), scale) for side in (-1, 1))  # pyright: ignore
-            for d in indices
-        ]
+        if None not in self.groups:
+            return self.model
+        return replace(self.model, observations=replace(observations, groups=(*observations.groups, "a new group")))
+
+    @property
+    def indices(self) -> list[int]:
+        """Each row's group in `extended`."""
+        return [len(self.model.observations) if d is None else d for d in self.groups]
 
     def without_data(self) -> list[bool]:
         """Whether each row's theta is as far out as tau alone lets it be."""
@@ -74,7 +86,7 @@ class NewRows:
 
 def new_rows(model: Pooling, group: Hashable, new_group: bool, sigma: object) -> NewRows:
     """The rows that a call asks for, checked at this door."""
-    if model.likelihood is not None or model.own_sigma:
+    if model.likelihood is not None:
         raise unanswered(model.title, "predict", INSTEAD["predict"])
     if new_group and group is not None:
         raise TypeError(f"new_group=True asks for a group that is not in the data; leave out group={group!r}.")
@@ -92,7 +104,7 @@ def new_rows(model: Pooling, group: Hashable, new_group: bool, sigma: object) ->
 def rows_again(model: Pooling) -> tuple[NewRows, Int[np.ndarray, " row"]]:
     """New rows like those of the data, each kind once, and which kind each row of the data is of."""
     data = model.observations
-    if model.likelihood is not None or model.own_sigma:
+    if model.likelihood is not None:
         raise unanswered(model.title, "pit", INSTEAD["pit"])
     errors = np.zeros(len(data.values)) if data.errors is None else data.errors
     kinds, which = np.unique(np.stack([data.codes, errors]), axis=1, return_inverse=True)
