@@ -32,11 +32,13 @@ __all__ = ["EnumeratedSigma", "Group", "Smooth"]
 # the trapezoid rule for a density of about a normal's shape, z = 4 sinh(t / 4) of its sds: tails may be heavier or skewed
 T = np.linspace(-7.7, 7.7, 45)
 Z, Z_LOG_WEIGHT = 4 * np.sinh(T / 4), np.log(np.cosh(T / 4) * (T[1] - T[0]))
+POWERS = np.stack([np.ones_like(Z), Z, Z**2])
+SUMS = np.stack([*POWERS, np.arange(len(Z)) % 2 == 0, np.abs(T) == T[-1]], axis=1)
 HALVES = 3e-7  # how far off a sum over every other node may be: the sum's own error is about the square
 ENDS = 1e-14  # of a sum: what nodes at the ends may weigh
 ROUNDS = 3  # of placing the rule
 SIGMA_NODES = 96  # over the sigma of a group of one row
-IN_CACHE = 2**14  # numbers of a table that arithmetic does not wait for
+IN_CACHE = 2**16  # numbers of a table that arithmetic does not wait for
 TILE_MU, TILE_TAU, TILE_SIGMA = 128, 32, 128  # compiled sums take tables of these shapes, and no others
 
 
@@ -113,15 +115,16 @@ class Smooth:
         sd: Float[np.ndarray, " cell"],
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """log M_d by nodes about each centre, whether they are enough, and the mean and sd of theta that they find."""
-        away = shift[:, None] + sd[:, None] * Z
-        terms = self.log_likelihood(mu[:, None] + away) - (away / tau[:, None]) ** 2 / 2 + Z_LOG_WEIGHT
+        at, unit = shift / tau, sd / tau
+        terms = self.log_likelihood(np.stack([mu + shift, sd], axis=1) @ POWERS[:2])
+        terms -= np.stack([at**2 / 2, at * unit, unit**2 / 2], axis=1) @ POWERS - Z_LOG_WEIGHT
         top = terms.max(axis=1)
-        weight = np.exp(terms - top[:, None])
-        total = weight.sum(axis=1)
-        mean = weight @ Z / total
-        spread = np.sqrt(np.maximum(weight @ Z**2 / total - mean**2, 0.1))
-        converged = np.abs(2 * weight[:, ::2].sum(axis=1) / total - 1) < HALVES
-        converged &= weight[:, 0] + weight[:, -1] < ENDS * total
+        terms -= top[:, None]
+        weight = np.exp(terms, out=terms)
+        total, mean, square, half, ends = (weight @ SUMS).T
+        mean, square = mean / total, square / total
+        spread = np.sqrt(np.maximum(square - mean**2, 0.1))
+        converged = (np.abs(2 * half / total - 1) < HALVES) & (ends < ENDS * total)
         return top + np.log(total * sd / tau) - LOG_2PI / 2, converged, shift + sd * mean, sd * spread
 
     @cached_property

@@ -161,8 +161,14 @@ class _Canonical(RowLikelihood):
         )
 
     def by_group(self, observations: Observations) -> list[LogLikelihood]:
-        sums = zip(*self._sums(observations), strict=True)
-        return [lambda theta, y=y, n=n, h=h: y * theta - n * self._cumulant(theta) + h for y, n, h in sums]
+        def of_group(y: float, n: float, h: float, theta: np.ndarray) -> np.ndarray:
+            log_l = self._cumulant(theta)
+            log_l *= -n
+            log_l += y * theta
+            log_l += h
+            return log_l
+
+        return [partial(of_group, *sums) for sums in zip(*self._sums(observations), strict=True)]
 
     def edges(self, observations: Observations, low: float, high: float) -> list[np.ndarray]:
         def of_group(y: float, n: float, centre: float, width: float) -> np.ndarray:
