@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from gridbayes import plots
 from gridbayes.datasets import eight_schools, punctuality
@@ -19,7 +20,7 @@ from gridbayes.models.proportion import proportion
 from gridbayes.observations import observe
 from gridbayes.plots.style import curve, figure_of, group_style, ink, new_axes, new_figure, open_legend
 from gridbayes.posterior import Posterior
-from gridbayes.priors import HalfCauchy, HalfNormal, Normal
+from gridbayes.priors import Beta, Exponential, HalfCauchy, HalfNormal, Normal, StudentT
 from gridbayes.quickstart import drawn, studies
 
 if TYPE_CHECKING:
@@ -262,6 +263,34 @@ def balls() -> "Figure":
     ax.spines[["top", "right"]].set_visible(False)
     open_legend(ax)
     return figure_of(ax)
+
+
+@_figure
+def bins() -> "Figure":
+    """From a histogram to a density: the mass of N(0, 1) in 2, 5, 10 and 26 bins, over their widths."""
+    figure, x = new_figure(10, 2.6), np.linspace(-4, 4, 201)
+    for index, (ax, count) in enumerate(zip(figure.subplots(1, 4, sharey=True), (2, 5, 10, 26), strict=True)):
+        edges = np.linspace(-4, 4, count + 1)
+        mass = np.diff(ndtr(np.concatenate([[-np.inf], edges[1:-1], [np.inf]])))  # the tails go to the outer bins
+        ax.bar(edges[:-1], mass / np.diff(edges), np.diff(edges), align="edge", alpha=0.45, edgecolor="white")
+        ax.plot(x, np.exp(Normal(0, 1).logpdf(x)), color=ink(), linewidth=1)
+        ax.set(xlabel=f"x, {count} bins", ylabel="" if index else "mass / width")
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+@_figure
+def densities() -> "Figure":
+    """Six densities that priors are made of."""
+    figure = new_figure(9, 4.2)
+    gallery = (Normal(0, 1), StudentT(3, 0, 1), HalfNormal(1), HalfCauchy(1), Exponential(1), Beta(5, 5))
+    for index, (ax, prior) in enumerate(zip(figure.subplots(2, 3).flat, gallery, strict=True)):
+        low, high = prior.support
+        x = np.linspace(max(low, -4), min(high, 4), 401)
+        ax.plot(x, np.exp(prior.logpdf(x)), **group_style(index))
+        ax.set(xlabel=repr(prior), ylabel="" if index % 3 else "density", ylim=(0, None))
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure
 
 
 def _normals(count: int) -> np.ndarray:

@@ -69,3 +69,10 @@ def test_a_figure_with_a_line_moved_is_stale(tmp_path, moved, stale):
     line.set_xdata(np.asarray(line.get_xdata()) + moved)
     save_figure(figure, tmp_path / "balls.png", dpi=110)
     assert differs(COMMITTED / "balls.png", tmp_path / "balls.png") is stale
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_masses_of_bins_sum_to_one(which):
+    ax = FIGURES["bins"]().axes[which]
+    assert len(ax.patches) == (2, 5, 10, 26)[which]
+    assert sum(bar.get_height() * bar.get_width() for bar in ax.patches) == pytest.approx(1, abs=1e-12)
