@@ -171,13 +171,15 @@ def test_the_bands_of_a_regression_are_those_of_least_squares(line):
 
 def test_components_are_drawn_over_their_rows():
     rng = np.random.default_rng(0)
-    y = np.append(rng.normal(0, 1, 70), rng.normal(6, 1, 30))
+    y = np.append(rng.normal(0, 1, 70), rng.normal(20, 1, 30))  # so far apart that no row is in doubt
     post = gb.mixture(y, sigma=1, mu=gb.Normal(0, 10))
     ax = plots.mixture_components(post, y, sigma=1.0)
     for k in (0, 1):
         at, density = line_of(ax, f"component {k}").get_data()
-        nearly = norm(post.mean("mu", k), np.hypot(1, post.sd("mu", k)))  # mu's posterior is nearly normal
-        np.testing.assert_allclose(density, post.mean("weight", k) * nearly.pdf(at), atol=1e-3)
+        rows = (y[:70], y[70:])[k]
+        precision = len(rows) + 1 / 100
+        new = norm(rows.sum() / precision, np.sqrt(1 + 1 / precision))
+        np.testing.assert_allclose(density, (len(rows) + 1) / (len(y) + 2) * new.pdf(at), atol=1e-6)
     total = line_of(ax, "a new row").get_ydata()
     np.testing.assert_allclose(total, sum(line_of(ax, f"component {k}").get_ydata() for k in (0, 1)))
     with pytest.raises(ValueError, match="sigma must be stated where it is not learned"):

@@ -16,6 +16,7 @@ from gridbayes.models.pooling import INSTEAD, Pooling, known_scale, with_more
 from gridbayes.models.prediction import NewRows, rows_again
 from gridbayes.models.scales import refuse_improper, sizes_of
 from gridbayes.models.shrinkage import shrinkage
+from gridbayes.models.tails import with_tails
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Normal, Prior
 from gridbayes.questions import unanswered
@@ -44,9 +45,9 @@ class Answers(ABC):
     def evidence(self) -> float:
         """log p(t), from the sum that `swapped` changes."""
 
-    @abstractmethod
     def evidence_of(self, model: Pooling) -> float:
         """log p(t) of another model, on grids of its own."""
+        return self._of(model).evidence
 
     @abstractmethod
     def swapped(self, swaps: Swaps) -> tuple[Float[np.ndarray, " item"], Bool[np.ndarray, " item"]]:
@@ -64,8 +65,23 @@ class Answers(ABC):
     # --- other data, other priors --------------------------------------------------------------------------------------
 
     @abstractmethod
+    def posterior(self) -> Posterior:
+        """The fit."""
+
+    def reported(self) -> Posterior:
+        """The fit with the powers of its tails: tails.py knows those of normal rows alone."""
+        posterior = self.posterior()
+        if self.model.likelihood is not None:
+            return posterior
+        return replace(posterior, marginals=with_tails(self.model, posterior.marginals))
+
     def fitted_to(self, model: Pooling) -> Posterior:
         """The posterior of another model, fitted as this one was."""
+        return self._of(model).reported()
+
+    def _of(self, model: Pooling) -> "Answers":
+        """The same fit of another model."""
+        return replace(self, model=model)  # pyright: ignore[reportArgumentType]
 
     def update(self, data: object, **options: object) -> Posterior:
         """The fit of the old rows and new ones together, with the priors of the old; arguments as in the model's call."""

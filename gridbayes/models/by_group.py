@@ -30,7 +30,6 @@ from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
 from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
-from gridbayes.models.tails import with_tails
 from gridbayes.observations import Observations
 from gridbayes.posterior import Address, FittedModel, Posterior
 from gridbayes.priors import Prior
@@ -423,19 +422,6 @@ class ByGroup(Answers):
         if self.model.kind == "no":
             return float(_log_totals(self._unpooled(self.groups)).sum())
         return float(log_sum_exp(self._log_joint.ravel()))
-
-    def evidence_of(self, model: Pooling) -> float:
-        return replace(self, model=model).evidence
-
-    def fitted_to(self, model: Pooling) -> Posterior:
-        return replace(self, model=model).reported()
-
-    def reported(self) -> Posterior:
-        """The posterior, with the powers of its tails: tails.py knows those of normal rows alone."""
-        posterior = self.posterior()
-        if self.model.likelihood is not None:
-            return posterior
-        return replace(posterior, marginals=with_tails(self.model, posterior.marginals))
 
     @property
     def size(self) -> int:

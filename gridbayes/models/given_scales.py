@@ -27,7 +27,7 @@ from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
 from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
-from gridbayes.models.tails import tail_power, with_tails
+from gridbayes.models.tails import tail_power
 from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
 from gridbayes.priors import Prior
 from gridbayes.sampling import from_table, product_nodes
@@ -327,17 +327,6 @@ class GivenScales(GivenCells):
         """log p(t), by the closed form in every cell."""
         refuse_improper(self.model)
         return float(logsumexp(self.log_joint))
-
-    def evidence_of(self, model: Pooling) -> float:
-        return replace(self, model=model).evidence
-
-    def fitted_to(self, model: Pooling) -> Posterior:
-        return replace(self, model=model).reported()
-
-    def reported(self) -> Posterior:
-        """The posterior, with the powers of its tails (tails.py)."""
-        posterior = self.posterior()
-        return replace(posterior, marginals=with_tails(self.model, posterior.marginals))
 
     @property
     def size(self) -> int:
