@@ -99,7 +99,7 @@ def _mixture() -> Call:
     from jax.scipy.stats import norm
 
     import gridbayes as gb
-    from gridbayes.row_sums import compress
+    from gridbayes.enumeration.row_sums import compress
 
     y, grids = _mixed(), _grids(MIXTURE)
 

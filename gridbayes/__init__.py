@@ -5,9 +5,10 @@ import warnings
 with warnings.catch_warnings():  # NumPy and JAX add filters of their own when they are first imported
     from gridbayes import datasets
     from gridbayes.comparison import compare
-    from gridbayes.enumeration import enumerate
+    from gridbayes.enumeration.enumeration import enumerate
     from gridbayes.grids import Grid, gauss_legendre, geomspace, linspace, trapezoid
     from gridbayes.likelihoods import Bernoulli, Binomial, Poisson, StudentTErrors
+    from gridbayes.memos.memo import memo, sweep
     from gridbayes.models.complete_pooling import complete_pooling
     from gridbayes.models.linear_regression import linear_regression
     from gridbayes.models.logistic_regression import logistic_regression
@@ -42,9 +43,8 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
         UniformShrinkage,
     )
     from gridbayes.program import Program
-    from gridbayes.quadrature import ModeError, QuadratureWarning, ResolutionError, quadrature
+    from gridbayes.quadrature.quadrature import ModeError, QuadratureWarning, ResolutionError, quadrature
     from gridbayes.storage import load
-    from gridbayes.user_memo import memo, sweep
 
 __version__ = "0.1.0"
 

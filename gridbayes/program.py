@@ -25,7 +25,7 @@ import numpy as np
 
 from gridbayes.densities import LPDFS
 from gridbayes.grids import Grid
-from gridbayes.memo_text import MemoText
+from gridbayes.memos.text import MemoText
 from gridbayes.priors import Prior
 
 __all__ = ["Program", "Slot", "define", "library", "signature", "translated"]

@@ -7,7 +7,7 @@ import pytest
 from memo import domain
 
 import gridbayes as gb
-from gridbayes.domains import Domain
+from gridbayes.memos.domains import Domain
 
 
 class Size(IntEnum):

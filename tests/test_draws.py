@@ -6,7 +6,8 @@ import pytest
 import scipy.stats as st
 
 import gridbayes as gb
-from gridbayes.quadrature import ResolutionError
+from gridbayes.quadrature import rejection
+from gridbayes.quadrature.quadrature import ResolutionError
 
 EFFECTS, ERRORS = [28, 8, -3, 7, -1, 1, 18, 12], [15, 10, 16, 11, 9, 11, 10, 18]
 SCHOOLS = list("ABCDEFGH")
@@ -232,7 +233,7 @@ def test_mirror_images_are_not_drawn():
 
 def test_a_density_far_from_a_bell_is_refused(monkeypatch):
     post = gb.quadrature(two_normals, {"a": "real", "b": "real"})
-    monkeypatch.setattr("gridbayes.rejection.RARE", 0.99)
+    monkeypatch.setattr(rejection, "RARE", 0.99)
     with pytest.raises(ResolutionError, match="makes a draw of a, b: .* Use post.weighted"):
         post.sample(10)
 

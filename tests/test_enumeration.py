@@ -11,9 +11,9 @@ import scipy.stats as st
 from jax.scipy.stats import norm
 
 import gridbayes as gb
-from gridbayes import streaming
-from gridbayes.coarser import Coarser
-from gridbayes.row_sums import compress
+from gridbayes.enumeration import streaming
+from gridbayes.enumeration.coarser import Coarser
+from gridbayes.enumeration.row_sums import compress
 from gridbayes.summaries import Marginal
 
 Y = np.array([4.1, 6.3, 5.2, 3.9, 5.5])

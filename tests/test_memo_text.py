@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from gridbayes.memo_text import MemoText
+from gridbayes.memos.text import MemoText
 
 
 def text_of(body: str, head: str = "f[_x: X, _y: Y](k)") -> MemoText:

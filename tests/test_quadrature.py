@@ -9,9 +9,9 @@ from mixtures import REGRESSIONS, regression_rows, two_regressions
 from scipy import stats
 
 import gridbayes as gb
-from gridbayes import modes, target
 from gridbayes.log_joint import LogJoint
-from gridbayes.supports import Space
+from gridbayes.quadrature import modes, target
+from gridbayes.quadrature.supports import Space
 
 
 def gaussian(x, precision, mean):

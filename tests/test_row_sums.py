@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats as st
 
-from gridbayes.row_sums import compress, compressed_for
+from gridbayes.enumeration.row_sums import compress, compressed_for
 
 ROWS = np.concatenate([st.norm(-1, 1).rvs(700, random_state=1), st.norm(1.5, 1).rvs(1300, random_state=2)])
 CORNERS = [(w, a, b) for w in (0.1, 0.5) for a in (-1.5, -0.5) for b in (1.0, 2.0)]

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gridbayes.rules import normal_log_density, part, points, product, product_size, sparse, sparse_size
+from gridbayes.quadrature.rules import normal_log_density, part, points, product, product_size, sparse, sparse_size
 
 
 def moment(powers):

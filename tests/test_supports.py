@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import gridbayes as gb
-from gridbayes.supports import Interval, Ordered, Simplex, Space, as_support
+from gridbayes.quadrature.supports import Interval, Ordered, Simplex, Space, as_support
 
 SUPPORTS = {
     "real": "real",

@@ -19,7 +19,7 @@ from scipy import stats
 from scipy.special import betaln, digamma
 
 import gridbayes as gb
-from gridbayes.linking import PROGRAMS, compiled, linked
+from gridbayes.memos.linking import PROGRAMS, compiled, linked
 
 HOOKS = sys.excepthook, warnings.showwarning
 TEXT = Path(plain.__file__).read_text(encoding="utf-8")

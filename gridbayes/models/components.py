@@ -20,16 +20,16 @@ from scipy.special import gammaln
 
 from gridbayes._types import PerRow
 from gridbayes.densities import LPDFS
-from gridbayes.exchange import Exchange
 from gridbayes.log_joint import LogJoint
 from gridbayes.models.mirrored import mirrored
-from gridbayes.modes import Advice
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Beta, Prior, as_prior, as_scale_prior
-from gridbayes.quadrature import whitened
-from gridbayes.supports import Space
-from gridbayes.target import MEMORY, Target
-from gridbayes.whitening import Plan
+from gridbayes.quadrature.exchange import Exchange
+from gridbayes.quadrature.modes import Advice
+from gridbayes.quadrature.quadrature import whitened
+from gridbayes.quadrature.supports import Space
+from gridbayes.quadrature.target import MEMORY, Target
+from gridbayes.quadrature.whitening import Plan
 
 __all__ = ["LABELS", "Components", "location_prior", "require_components", "sigma_of", "title_of", "weight_of"]
 

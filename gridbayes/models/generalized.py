@@ -36,7 +36,7 @@ from gridbayes.models.coefficients import Term, columns_of, drawn_from_prior, pr
 from gridbayes.models.predicted import predicted
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Prior
-from gridbayes.quadrature import quadrature
+from gridbayes.quadrature.quadrature import quadrature
 from gridbayes.rows import Rows, counts_of, design_of, errors_of, ordered, read_rows
 from gridbayes.summaries import Marginal
 

@@ -36,8 +36,8 @@ from gridbayes.models.scales import power_at_zero, scale_edges
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Normal, Prior
 from gridbayes.program import Program, Slot
+from gridbayes.quadrature.rules import normal_log_density, product, product_size
 from gridbayes.rows import design_of, errors_of, ordered, read_rows
-from gridbayes.rules import normal_log_density, product, product_size
 from gridbayes.summaries import Marginal, positive
 
 __all__ = ["Given", "Linear", "linear", "stacked"]

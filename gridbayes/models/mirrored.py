@@ -13,10 +13,10 @@ from functools import cached_property
 import numpy as np
 
 from gridbayes.accuracy import Accuracy
-from gridbayes.clouds import OnDemand
 from gridbayes.grids import Grid, in_panels
 from gridbayes.posterior import Address, Posterior
-from gridbayes.quadrature import Whitened
+from gridbayes.quadrature.clouds import OnDemand
+from gridbayes.quadrature.quadrature import Whitened
 from gridbayes.summaries import Marginal
 
 __all__ = ["mirrored"]

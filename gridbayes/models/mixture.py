@@ -6,8 +6,8 @@ from gridbayes.models.coefficients import rounded, scale_of
 from gridbayes.models.components import Components, location_prior, require_components, sigma_of, title_of, weight_of
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Exponential, Normal, Prior
+from gridbayes.quadrature.whitening import Plan
 from gridbayes.rows import read_rows
-from gridbayes.whitening import Plan
 
 __all__ = ["mixture"]
 

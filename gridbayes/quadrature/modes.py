@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from gridbayes.supports import Space
-from gridbayes.target import Target
+from gridbayes.quadrature.supports import Space
+from gridbayes.quadrature.target import Target
 
 __all__ = ["Advice", "ModeError", "Peak", "climb", "require_proper", "separate"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from gridbayes.domains import Domain
-from gridbayes.memo_text import OPERATORS, MemoText, log_weight_name, weight_name
+from gridbayes.memos.domains import Domain
+from gridbayes.memos.text import OPERATORS, MemoText, log_weight_name, weight_name
 from gridbayes.program import define, library, translated
 
 __all__ = ["PROGRAMS", "Linkage", "Written", "compiled", "linked"]

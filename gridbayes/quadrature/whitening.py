@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridbayes.clouds import Cloud, Frame, ResolutionError, gap
-from gridbayes.modes import Peak
-from gridbayes.rules import Rule, even, part, points, product, product_size, sparse, sparse_size
-from gridbayes.target import Target
+from gridbayes.quadrature.clouds import Cloud, Frame, ResolutionError, gap
+from gridbayes.quadrature.modes import Peak
+from gridbayes.quadrature.rules import Rule, even, part, points, product, product_size, sparse, sparse_size
+from gridbayes.quadrature.target import Target
 
 __all__ = ["BUDGET", "Plan", "Resolved"]
 

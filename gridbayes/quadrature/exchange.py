@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from gridbayes.clouds import Cloud
-from gridbayes.supports import Ordered, Space
-from gridbayes.target import Target
+from gridbayes.quadrature.clouds import Cloud
+from gridbayes.quadrature.supports import Ordered, Space
+from gridbayes.quadrature.target import Target
 
 __all__ = ["Exchange"]
 

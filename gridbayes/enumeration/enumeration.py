@@ -22,12 +22,12 @@ import jax
 import numpy as np
 
 from gridbayes.accuracy import Accuracy, Comparison, Error, Tail
-from gridbayes.coarser import Coarser
+from gridbayes.enumeration.coarser import Coarser
+from gridbayes.enumeration.streaming import Axis, Data, Sums, Table, Traced, stream
 from gridbayes.grids import Grid, as_grid
 from gridbayes.log_joint import LogJoint
 from gridbayes.posterior import Address, Posterior, PosteriorError, checked_masses
 from gridbayes.sampling import from_table, product_nodes
-from gridbayes.streaming import Axis, Data, Sums, Table, Traced, stream
 from gridbayes.summaries import Marginal
 
 __all__ = ["enumerate"]

@@ -4,8 +4,8 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from gridbayes.linking import Written, linked
-from gridbayes.memo_run import Run, arguments_of
+from gridbayes.memos.linking import Written, linked
+from gridbayes.memos.run import Run, arguments_of
 from gridbayes.posterior import Posterior
 from gridbayes.program import Program
 

@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Float
 
 from gridbayes.grids import Grid
-from gridbayes.rules import Rule
+from gridbayes.quadrature.rules import Rule
+from gridbayes.quadrature.supports import Space
+from gridbayes.quadrature.target import Target
 from gridbayes.summaries import Marginal
-from gridbayes.supports import Space
-from gridbayes.target import Target
 
 __all__ = ["SHARPER", "Cloud", "Component", "Frame", "OnDemand", "ResolutionError", "gap"]
 

@@ -10,9 +10,9 @@ Source: Caffo, Booth & Davis (2002), "Empirical supremum rejection sampling", Bi
 import numpy as np
 from jaxtyping import Float
 
-from gridbayes.clouds import Cloud, ResolutionError
-from gridbayes.exchange import Exchange
-from gridbayes.rules import FREEDOM, points, t_log_density
+from gridbayes.quadrature.clouds import Cloud, ResolutionError
+from gridbayes.quadrature.exchange import Exchange
+from gridbayes.quadrature.rules import FREEDOM, points, t_log_density
 
 __all__ = ["by_rejection"]
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
-from gridbayes.supports import Interval, Ordered, Space
-from gridbayes.target import Target
+from gridbayes.quadrature.supports import Interval, Ordered, Space
+from gridbayes.quadrature.target import Target
 
 __all__ = ["starts"]
 

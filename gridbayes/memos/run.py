@@ -13,8 +13,8 @@ import numpy as np
 
 from gridbayes.accuracy import Accuracy
 from gridbayes.grids import Grid
-from gridbayes.linking import Linkage, compiled
-from gridbayes.memo_text import Axis
+from gridbayes.memos.linking import Linkage, compiled
+from gridbayes.memos.text import Axis
 from gridbayes.posterior import Address, Posterior, PosteriorError
 from gridbayes.program import Program
 from gridbayes.sampling import from_table, product_nodes

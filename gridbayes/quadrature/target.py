@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gridbayes.log_joint import LogJoint
-from gridbayes.supports import Space
+from gridbayes.quadrature.supports import Space
 
 __all__ = ["MEMORY", "Target", "as_arrays"]
 

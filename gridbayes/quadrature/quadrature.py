@@ -16,19 +16,19 @@ from typing import Any
 import numpy as np
 
 from gridbayes.accuracy import Accuracy, Comparison, Error
-from gridbayes.clouds import SHARPER, Cloud, Component, OnDemand, ResolutionError
-from gridbayes.curves import COARSE, FINE, pair, panels, points_of
-from gridbayes.exchange import Exchange
 from gridbayes.grids import Grid
 from gridbayes.log_joint import LogJoint
-from gridbayes.modes import Advice, ModeError, Peak, climb, require_proper, separate
 from gridbayes.posterior import Address, Posterior
-from gridbayes.rejection import by_rejection
-from gridbayes.starts import starts
+from gridbayes.quadrature.clouds import SHARPER, Cloud, Component, OnDemand, ResolutionError
+from gridbayes.quadrature.curves import COARSE, FINE, pair, panels, points_of
+from gridbayes.quadrature.exchange import Exchange
+from gridbayes.quadrature.modes import Advice, ModeError, Peak, climb, require_proper, separate
+from gridbayes.quadrature.rejection import by_rejection
+from gridbayes.quadrature.starts import starts
+from gridbayes.quadrature.supports import Space
+from gridbayes.quadrature.target import MEMORY, Target
+from gridbayes.quadrature.whitening import BUDGET, Plan, Resolved
 from gridbayes.summaries import Marginal
-from gridbayes.supports import Space
-from gridbayes.target import MEMORY, Target
-from gridbayes.whitening import BUDGET, Plan, Resolved
 
 __all__ = ["ModeError", "QuadratureWarning", "ResolutionError", "quadrature", "whitened"]
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from gridbayes.clouds import SHARPER, Cloud, Component, Frame, ResolutionError
 from gridbayes.grids import COARSE as COARSE_PANELS
 from gridbayes.grids import FINE as FINE_PANELS
 from gridbayes.grids import Grid, adapt, in_panels, legendre_rule, legendre_transform
-from gridbayes.rules import Rule
-from gridbayes.supports import Space
-from gridbayes.target import Target
+from gridbayes.quadrature.clouds import SHARPER, Cloud, Component, Frame, ResolutionError
+from gridbayes.quadrature.rules import Rule
+from gridbayes.quadrature.supports import Space
+from gridbayes.quadrature.target import Target
 
 __all__ = ["COARSE", "FINE", "Reading", "pair", "panels", "points_of"]
 
