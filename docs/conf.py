@@ -1,0 +1,71 @@
+"""The site: `uv run --extra docs python -m sphinx -W --keep-going docs build/docs`, then open build/docs/index.html.
+
+It needs no network, neither to build nor to read: Furo brings its scripts and takes the reader's own fonts, formulas are
+MathML, which browsers draw themselves.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.application import Sphinx
+from sphinx.errors import SphinxError
+from sphinx.writers.html5 import HTML5Translator
+
+import gridbayes
+
+sys.path.insert(0, str(Path(__file__).parent))
+import pages
+
+project = "gridbayes"
+author = copyright = "The gridbayes developers"
+release = gridbayes.__version__
+
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.viewcode", "myst_parser"]
+html_theme = "furo"
+html_title = "gridbayes"
+html_copy_source = False
+html_math_renderer = "mathml"
+pygments_style, pygments_dark_style = "friendly", "github-dark"
+
+default_role = "code"  # `mu` in a docstring is code, as in Markdown
+autodoc_typehints = "none"  # the docstrings say more: what it is, shape and unit
+autodoc_member_order = "bysource"
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+
+def setup(app: Sphinx) -> None:
+    """Pages that are made from figures/ and notebooks/, docstrings, formulas."""
+    app.connect("builder-inited", lambda app: pages.write(Path(app.srcdir)))
+    app.connect("autodoc-process-docstring", lambda app, kind, name, thing, options, lines: _sections(lines))
+    app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+
+
+def _sections(lines: list[str]) -> None:
+    """Headings of a docstring as Sphinx has them, and `name : what it is` as an item of a list of definitions."""
+    for number in [number for number, line in enumerate(lines) if line and not line.strip("-")]:
+        lines[number - 1 : number + 1] = [f".. rubric:: {lines[number - 1]}", ""]
+    for number, line in reversed(list(enumerate(lines))):
+        if found := re.match(r"(\w[\w, ]*?) : (.*)", line):
+            lines[number : number + 1] = [f"``{found[1]}``", f"    {found[2]}"]
+
+
+def _inline(writer: HTML5Translator, node: nodes.math) -> None:
+    writer.body.append(_mathml(node, as_block=False))
+    raise nodes.SkipNode
+
+
+def _block(writer: HTML5Translator, node: nodes.math_block) -> None:
+    writer.body.append(f'<div class="math">{_mathml(node, as_block=True)}</div>')
+    raise nodes.SkipNode
+
+
+def _mathml(node: nodes.Element, as_block: bool) -> str:
+    try:
+        return tex2mathml(node.astext(), as_block=as_block)
+    except MathError as error:
+        raise SphinxError(f"no MathML of {node.astext()!r} in {node.source}: {error}") from error
