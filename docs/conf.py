@@ -4,7 +4,6 @@ It needs no network, neither to build nor to read: Furo brings its scripts and t
 MathML, which browsers draw themselves.
 """
 
-import re
 import sys
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from sphinx.writers.html5 import HTML5Translator
 
 import gridbayes
 
-sys.path.insert(0, str(Path(__file__).parent))
-import pages
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from docs import pages
 
 project = "gridbayes"
 author = copyright = "The gridbayes developers"
@@ -34,6 +33,8 @@ pygments_style, pygments_dark_style = "friendly", "github-dark"
 default_role = "code"  # `mu` in a docstring is code, as in Markdown
 autodoc_typehints = "none"  # the docstrings say more: what it is, shape and unit
 autodoc_member_order = "bysource"
+highlight_language = "none"  # of a block that names no language
+smartquotes = False  # quotes are Python's
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 
@@ -41,17 +42,8 @@ myst_heading_anchors = 3
 def setup(app: Sphinx) -> None:
     """Pages that are made from figures/ and notebooks/, docstrings, formulas."""
     app.connect("builder-inited", lambda app: pages.write(Path(app.srcdir)))
-    app.connect("autodoc-process-docstring", lambda app, kind, name, thing, options, lines: _sections(lines))
+    app.connect("autodoc-process-docstring", lambda app, kind, name, thing, options, lines: pages.set_sections(lines))
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
-
-
-def _sections(lines: list[str]) -> None:
-    """Headings of a docstring as Sphinx has them, and `name : what it is` as an item of a list of definitions."""
-    for number in [number for number, line in enumerate(lines) if line and not line.strip("-")]:
-        lines[number - 1 : number + 1] = [f".. rubric:: {lines[number - 1]}", ""]
-    for number, line in reversed(list(enumerate(lines))):
-        if found := re.match(r"(\w[\w, ]*?) : (.*)", line):
-            lines[number : number + 1] = [f"``{found[1]}``", f"    {found[2]}"]
 
 
 def _inline(writer: HTML5Translator, node: nodes.math) -> None:

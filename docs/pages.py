@@ -1,8 +1,9 @@
-"""Pages that are made, not written: the gallery from gridbayes/figures.py, the course from notebooks/."""
+"""What the site makes of the repository: the gallery of gridbayes/figures.py, the course of notebooks/, docstrings."""
 
 import ast
 import inspect
 import json
+import re
 from pathlib import Path
 
 from gridbayes import figures
@@ -12,12 +13,12 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 GALLERY = """# Gallery
 
-What `uv run gridbayes figures` draws, each figure with the code that draws it. [What they share](#what-they-share) is at the
+What `uv run gridbayes figures` draws, each figure by its name with the code that draws it. [What they share](#what-they-share) is at the
 end.
 """
 COURSE = """# The course
 
-Ten notebooks, in the order in which one learns. Each has its story, its formula, the memo, the call and the picture, and ends
+Ten notebooks, in the order in which one learns. Each has its story, formula, memo, call and picture, and ends
 with questions and computed answers. They stand here as they are in `notebooks/`, without what they print: run them.
 """
 
@@ -39,7 +40,7 @@ def gallery() -> str:
     for name, draw in figures.FIGURES.items():
         caption = inspect.getdoc(draw)
         picture = f"![{caption}](../../figures/{name}.png)"
-        parts.append(f"## {name.replace('_', ' ')}\n\n{caption}\n\n{picture}\n\n{folded(drawing(name))}")
+        parts.append(f"## `{name}`\n\n{caption}\n\n{picture}\n\n{folded(drawing(name))}")
     return "\n\n".join([*parts, f"## What they share\n\n{fenced(preamble())}"]) + "\n"
 
 
@@ -95,3 +96,15 @@ def fenced(code: str) -> str:
 def folded(code: str) -> str:
     """Python as a block that opens on a click."""
     return f"<details>\n<summary>The code</summary>\n\n{fenced(code)}\n\n</details>"
+
+
+# --- docstrings ---------------------------------------------------------------------------------------------------------
+
+
+def set_sections(lines: list[str]) -> None:
+    """Headings of a docstring as Sphinx has them, and `name : what it is` as an item of a list of definitions, in place."""
+    for number in [number for number, line in enumerate(lines) if line and not line.strip("-")]:
+        lines[number - 1 : number + 1] = [f".. rubric:: {lines[number - 1]}", ""]
+    for number, line in reversed(list(enumerate(lines))):
+        if found := re.match(r"(\w[\w, ]*?) : (.*)", line):
+            lines[number : number + 1] = [f"``{found[1]}``", f"    {found[2]}"]
