@@ -1,9 +1,10 @@
-"""The site: `uv run --extra docs python -m sphinx -W --keep-going docs build/docs`, then open build/docs/index.html.
+"""The site: `uv run --extra docs python -m sphinx -W docs build/docs`, then open build/docs/index.html.
 
 It needs no network, neither to build nor to read: Furo brings its scripts and takes the reader's own fonts, formulas are
 MathML, which browsers draw themselves.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -43,7 +44,16 @@ def setup(app: Sphinx) -> None:
     """Pages that are made from figures/ and notebooks/, docstrings, formulas."""
     app.connect("builder-inited", lambda app: pages.write(Path(app.srcdir)))
     app.connect("autodoc-process-docstring", lambda app, kind, name, thing, options, lines: pages.set_sections(lines))
+    app.connect("build-finished", lambda app, error: error or _require_offline(Path(app.outdir)))
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+
+
+def _require_offline(built: Path) -> None:
+    """Raise where a page would fetch something: it must show without a network."""
+    fetching = re.compile(r"""<(?:script|img|link|iframe)\b[^>]*?(?:src|href)=["']?(?:https?:)?//[^"' >]*""")
+    for page in built.rglob("*.html"):
+        if found := fetching.search(page.read_text(encoding="utf-8")):
+            raise SphinxError(f"{page.relative_to(built)} needs a network: {found[0]}")
 
 
 def _inline(writer: HTML5Translator, node: nodes.math) -> None:

@@ -13,8 +13,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 GALLERY = """# Gallery
 
-What `uv run gridbayes figures` draws, each figure by its name with the code that draws it. [What they share](#what-they-share) is at the
-end.
+What `uv run gridbayes figures` draws, each figure by its name, with the code that draws it.
+[What they share](#what-they-share) is at the end.
 """
 COURSE = """# The course
 
