@@ -28,6 +28,7 @@ __all__ = [
     "hyper_memo",
     "log_prior",
     "marginal_of",
+    "padded_length",
     "run_groups",
     "run_hyper",
     "shared_masses",
@@ -130,14 +131,14 @@ def run_hyper(
 def _run_hyper(
     program: Program, slots: tuple[Slot, ...], grids: Mapping[str, Grid], log_likelihood: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    shape = tuple(map(_padded_length, log_likelihood.shape))
+    shape = tuple(map(padded_length, log_likelihood.shape))
     sizes = dict(zip((slot.domain for slot in slots), shape, strict=True))
     arguments = {}
     for slot in slots:
         for name, value in slot.arguments(grids[slot.name]).items():
             table = np.asarray(value, float)  # a node of no weight repeats the last: at 0 a density may have a pole
             fill = -np.inf if name.endswith("_log_weight") else float(table.flat[-1])
-            arguments[name] = _padded(table, (_padded_length(len(grids[slot.name])),), fill)
+            arguments[name] = _padded(table, (padded_length(len(grids[slot.name])),), fill)
     table = _padded(log_likelihood, shape, 0.0)
     result = _hyper(program, tuple(map(Arguments.of, slots)), tuple(sorted(sizes.items())))(arguments, table)
     masses = np.asarray(result["hyper"])[tuple(map(slice, log_likelihood.shape))]
@@ -156,7 +157,7 @@ def run_groups(
     program: Program, memo: str, parameter: str, densities: list[tuple[Grid, Float[np.ndarray, " _node"]]]
 ) -> tuple[Marginal, ...]:
     """The masses of one parameter of every group, by a memo of `each_memo`, from log densities on grids."""
-    length = _padded_length(max(len(grid) for grid, _ in densities))
+    length = padded_length(max(len(grid) for grid, _ in densities))
     table = np.full((len(densities), length), -np.inf)
     for row, (grid, log_density) in zip(table, densities, strict=True):
         row[: len(grid)] = log_density + grid.log_weight
@@ -172,7 +173,7 @@ def _groups(program: Program, memo: str, sizes: tuple[tuple[str, int], ...]):
     return jax.jit(getattr(program.compile(**dict(sizes)), memo))
 
 
-def _padded_length(length: int) -> int:
+def padded_length(length: int) -> int:
     """32, 64, 96, 128, 192, 256, 384, 512, 768, ...: few lengths, since for each a program is compiled, most of a second."""
     step = max(STEP, 2 ** (length.bit_length() - 2))
     return -(-length // step) * step

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gridbayes.engine import padded_length
 from gridbayes.program import Program
 
 CHOICE = Program("""\
@@ -121,3 +122,10 @@ assert not [name for name in ("matplotlib", "ipywidgets", "arviz", "pandas") if 
 def test_import_and_a_fit_leave_hooks_and_configuration_as_they_were():
     done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_tables_are_padded_to_few_lengths_that_are_not_much_longer():
+    padded = {length: padded_length(length) for length in range(1, 4097)}
+    assert sorted(set(padded.values()))[:7] == [32, 64, 96, 128, 192, 256, 384]
+    assert len(set(padded.values())) == 14
+    assert all(length <= other < 1.5 * max(length, 64) for length, other in padded.items())

@@ -1,7 +1,10 @@
 """Every example runs, and prints the numbers that it is there for."""
 
+import io
 import re
 import runpy
+from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,21 +57,25 @@ PRINTED = {
 }
 
 
-def printed(name: str, capsys: pytest.CaptureFixture) -> str:
-    runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
-    return capsys.readouterr().out
+@cache
+def printed(name: str) -> str:
+    """What an example prints, run once."""
+    shown = io.StringIO()
+    with redirect_stdout(shown):
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    return shown.getvalue()
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
-def test_example_runs_and_prints_its_numbers(name, capsys):
-    out = printed(name, capsys)
+def test_example_runs_and_prints_its_numbers(name):
+    out = printed(name)
     assert out.strip()
     for text in PRINTED.get(name, []):
         assert text in out
 
 
-def test_readme_shows_what_the_meta_analysis_prints(capsys):
-    lines = printed("meta_analysis", capsys).splitlines()
+def test_readme_shows_what_the_meta_analysis_prints():
+    lines = printed("meta_analysis").splitlines()
     readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"group=\"study\".*?```\n(.*?)```", readme, re.DOTALL)
     for line in shown.splitlines():
@@ -76,8 +83,8 @@ def test_readme_shows_what_the_meta_analysis_prints(capsys):
         assert kept == "..." or any(other.startswith(kept) for other in lines)
 
 
-def test_every_published_pair_is_what_counting_twice_gives(capsys):
-    rows = [line for line in printed("published_figures_count_data_twice", capsys).splitlines() if "(" in line[20:48]]
+def test_every_published_pair_is_what_counting_twice_gives():
+    rows = [line for line in printed("published_figures_count_data_twice").splitlines() if "(" in line[20:48]]
     rows = [row for row in rows if row[20:31].strip() in ("GOVERNMENT", "ENGLISH", "MATH")]
     assert len(rows) == 27
     for row in rows:

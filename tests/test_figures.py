@@ -37,9 +37,9 @@ def test_check_holds_for_what_is_committed_and_fails_for_what_is_missing_or_stal
     assert main(["figures", "--check", "balls", "--jobs", "1", "--directory", str(COMMITTED)]) == 0
     assert capsys.readouterr().out == "all 1 figures are as the code draws them\n"
     (tmp_path / "balls.png").write_bytes((COMMITTED / "regression.png").read_bytes())
-    assert main(["figures", "--check", "balls", "no", "--jobs", "1", "--directory", str(tmp_path)]) == 2
+    assert main(["figures", "--check", "balls", "bins", "--jobs", "1", "--directory", str(tmp_path)]) == 2
     error = capsys.readouterr().err
-    assert "2 of 2 figures are stale: balls, no. Run gridbayes figures." in error and "[2/2]" in error
+    assert "2 of 2 figures are stale: balls, bins. Run gridbayes figures." in error and "[2/2]" in error
 
 
 def test_figures_are_written_in_every_format_and_the_same_bytes_each_time(tmp_path):
