@@ -39,6 +39,7 @@ __all__ = [
 CHUNK = 2**16  # numbers in one temporary: more of them do not fit into a core's cache
 LOG_2PI = float(np.log(2 * np.pi))
 NEGLIGIBLE = 40.0  # e**-40 = 4e-18: what a cell may weigh, relative to the heaviest, and be left out of a window
+SMOOTH, FEW = 1.5, 24  # a normal that is so many sds of mu wide has its sum over mu, to 1e-12, from so many nodes of it
 WITHIN = 4.0  # widths of a normal that a panel may span and its nodes still sum over it, to 1e-15
 REACH = 9.0  # standard deviations of a normal that hold all but 2e-19 of it
 
@@ -99,6 +100,11 @@ class Conditional:
             return location(total, m, self.prior.loc, self.prior.scale)
         return m, 1 / np.sqrt(np.maximum(total, np.finfo(float).tiny))
 
+    @cached_property
+    def log_prior_mass(self) -> Float[np.ndarray, "cell"]:
+        """log of the prior of mu smoothed by what the rows say of it, N(m, 1 / sqrt(P)): for a prior that is not normal."""
+        return log_convolution(self.prior, *self.location)
+
     @property
     def is_normal(self) -> bool:
         """Whether mu | k, t is normal."""
@@ -152,24 +158,41 @@ class Conditional:
         edges = [_with_marks(edge, marks) for edge in _first_edges(mean, sd, log_w, normal_edges(tol, order))]
         if shared is None:
             return adapt(partial(self._log_sum, log_w, x, cells), edges, tol, order)
-        wide = self.tau[cells] >= _coarsest(*shared) / WITHIN
-        near = Affine(x.a[:, ~wide], x.b[:, ~wide], x.v[:, ~wide])
-        j, k = np.nonzero(shared[1][:, cells[wide]] > 1e-20)  # pairs of a node of mu and a cell: x given both is normal
-        given = np.flatnonzero(wide)[k]
-        log_p, mu = np.log(shared[1][j, cells[given]]), shared[0].nodes[j]
-        centre, width = x.a[:, given] + x.b[:, given] * mu, np.sqrt(x.v[:, given])
+        log_p, centre, width, near = self._given_mu(x, cells, *shared)
+        narrow = Affine(x.a[:, near], x.b[:, near], x.v[:, near])
 
         def log_density(item: np.ndarray, at: np.ndarray) -> np.ndarray:
-            parts = [self._log_sum(log_w[~wide], near, cells[~wide], item, at)] if not wide.all() else []
-            parts += [_log_mixture(log_p, centre, width, item, at)] if wide.any() else []
+            parts = [self._log_sum(log_w[near], narrow, cells[near], item, at)] if near.any() else []
+            parts += [_log_mixture(log_p, centre, width, item, at)] if not near.all() else []
             return np.logaddexp.reduce(parts, axis=0)
 
         return adapt(log_density, edges, tol, order)
 
+    def _given_mu(
+        self, x: Affine, cells: np.ndarray, grid: Grid, masses: Float[np.ndarray, "mu cell"]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """x as a mixture of normals given mu and a cell: log masses, means and sds; and the cells too narrow for that.
+
+        All nodes of mu that weigh anything, but only FEW where x hangs on mu so little that Gauss's rule has the sum.
+        """
+        narrow = self.tau[cells] < _coarsest(grid, masses) / WITHIN
+        held = masses[:, cells] > 1e-20
+        smooth = ~narrow & (np.sqrt(x.v) >= SMOOTH * x.b * self.location[1][cells]).all(axis=0)
+        smooth &= held.sum(axis=0) > 2 * FEW
+        few, p_few = gauss_rule(grid.nodes, masses[:, cells[smooth]].T, FEW)
+        j, k = np.nonzero(held & ~(narrow | smooth))
+        mu = np.concatenate([few.ravel(), grid.nodes[j]])
+        k = np.concatenate([np.repeat(np.flatnonzero(smooth), FEW), k])
+        with np.errstate(divide="ignore"):
+            log_p = np.log(np.concatenate([p_few.ravel(), masses[j, cells[k[p_few.size :]]]]))
+        return log_p, x.a[:, k] + x.b[:, k] * mu, np.sqrt(x.v[:, k]), narrow
+
     def log_mixture(
         self, log_w: Float[np.ndarray, "cell"], x: Affine, cells: np.ndarray, at: Float[np.ndarray, "item point"]
     ) -> Float[np.ndarray, "item point"]:
-        """log p(x = at | t) of each item at points of its own, plus log(2 pi) / 2, where mu | k, t is normal."""
+        """log p(x = at | t) of each item at points of its own, plus log(2 pi) / 2."""
+        if not self.is_normal:
+            return self._log_sum(log_w[cells], x, cells, np.arange(len(at)), at)
         return _log_mixture(log_w[cells], *self._normal(x, cells), np.arange(len(at)), at)
 
     def own_marginal(self, log_w: Float[np.ndarray, "cell"], tol: float, order: int) -> tuple[Grid, np.ndarray]:
@@ -249,7 +272,7 @@ class Conditional:
             m, s = (part[cells] for part in self.location)
             b, v = x.b[item][:, None, :], x.v[item][:, None, :]
             given = m + b * (s / sd) ** 2 * distance
-            log_p += self._log_prior_about(given, s * np.sqrt(v) / sd) - log_convolution(self.prior, m, s)
+            log_p += self._log_prior_about(given, s * np.sqrt(v) / sd) - self.log_prior_mass[cells]
         return log_p
 
     def _log_prior_about(self, m: np.ndarray, s: np.ndarray) -> np.ndarray:
@@ -288,7 +311,7 @@ def _log_mixture(
         r = slice(row, row + rows)
         for column in range(0, len(log_w), columns):
             k = slice(column, column + columns)
-            d, x = item[r, None], np.arange(len(log_w))[k]
+            d, x = item[r, None], np.arange(column, min(column + columns, len(log_w)))
             rate = np.sqrt(0.5) / sd[d, x]
             z = at[r, :, None] - mean[d, x][:, None, :]
             z *= rate[:, None, :]

@@ -21,7 +21,7 @@ from gridbayes.factors import Factors, all_but_one, joined, of_location
 from gridbayes.grids import COARSE, Grid, fewest, in_panels, resolves
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
 from gridbayes.models.draws import location_given, theta_given
-from gridbayes.models.given_cells import Density, GivenCells
+from gridbayes.models.given_cells import Density, GivenCells, few_nodes
 from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
@@ -38,7 +38,7 @@ __all__ = ["GivenScales"]
 TOGETHER = 2**20  # components of the mixtures, all groups taken together, that are mixed at once
 MANY = 2**17  # components from which on it is worth while to look for fewer
 
-FEW = 16  # nodes of a scale that take the place of all
+FEW = 24  # nodes of a scale that take the place of all
 
 
 def _fitted(
@@ -180,7 +180,7 @@ class GivenScales(GivenCells):
         if not self.conditional.is_normal:
             components *= len(self.grids["mu"])
         parts = np.array_split(np.arange(groups), min(groups, -(-groups * components // TOGETHER)))
-        mixed = self._mixed_by_few if self.conditional.is_normal and groups * components > MANY else self._mixed_by_all
+        mixed = self._mixed_by_few if len(self.scales) and groups * components > MANY else self._mixed_by_all
         found = (mixed(part.tolist()) for part in parts)
         return tuple(chain.from_iterable(found))
 
@@ -190,9 +190,9 @@ class GivenScales(GivenCells):
 
     def _mixed_by_few(self, d: list[int]) -> tuple[Marginal, ...]:
         """The thetas of groups d mixed over few cells; over all where the two differ by 1e-11 of a density's height."""
-        model, log_w = self.few
+        model, log_w, shared = self.few
         every = np.arange(len(log_w))
-        densities = model.marginals(log_w, model.theta(d), every, self.tol, self.order)
+        densities = model.marginals(log_w, model.theta(d), every, self.tol, self.order, shared)
         chosen = [np.linspace(0, len(grid) - 1, 12).astype(int) for grid, _ in densities]
         at = np.stack([grid.nodes[i] for (grid, _), i in zip(densities, chosen, strict=True)])
         found = np.exp(np.stack([log_p[i] for (_, log_p), i in zip(densities, chosen, strict=True)]))
@@ -205,18 +205,22 @@ class GivenScales(GivenCells):
         return run_groups(self.model.continuous_program, "effect", "theta", densities)
 
     @cached_property
-    def few(self) -> tuple[Conditional, np.ndarray]:
-        """The model on fewer cells and their log masses: Gauss's rule for the last scale given the others.
+    def few(self) -> tuple[Conditional, np.ndarray, tuple[Grid, np.ndarray]]:
+        """The model on fewer cells, their log masses, and p(mu, cell | t) on the grid of mu: Gauss's rule for the last
+        scale given the others.
 
         What is smooth in that scale over the width of its posterior has the same mean under both: with many rows each
         density of theta has.
         """
         *others, (name, grid) = self.scales.items()
         rows = np.unique(self.kept // len(grid))
-        nodes, masses = gauss_rule(grid.nodes, np.exp(self.log_w).reshape(-1, len(grid))[rows], FEW)
+        nodes, masses = few_nodes(grid.nodes, np.exp(self.log_w).reshape(-1, len(grid))[rows], FEW)
         cells = {other: np.repeat(self.cells[other].reshape(-1, len(grid))[rows, 0], FEW) for other, _ in others}
-        log_w = np.log(np.maximum(masses, np.finfo(float).tiny))
-        return self._conditional({**cells, name: nodes.ravel()}), log_w.ravel()
+        log_w = np.log(np.maximum(masses, np.finfo(float).tiny)).ravel()
+        model, location = self._conditional({**cells, name: nodes.ravel()}), self.grids["mu"]
+        log_mu = model.log_likelihood(location.nodes[:, None]) - model.log_evidence
+        log_mu += (self.location_prior.logpdf(location.nodes) + location.log_weight)[:, None]
+        return model, log_w, (location, np.exp(log_mu + log_w))
 
     @cached_property
     def grids(self) -> dict[str, Grid]:
