@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from scipy.special import logsumexp
 
 from gridbayes.accuracy import Accuracy, Tail
-from gridbayes.conditional import Affine, Conditional, gauss_rule
+from gridbayes.conditional import Affine, Conditional
 from gridbayes.contraction import require_memory
 from gridbayes.engine import marginal_of, run_groups, run_hyper
 from gridbayes.factors import Factors, all_but_one, joined, of_location
@@ -38,7 +38,7 @@ __all__ = ["GivenScales"]
 TOGETHER = 2**20  # components of the mixtures, all groups taken together, that are mixed at once
 MANY = 2**17  # components from which on it is worth while to look for fewer
 
-FEW = 24  # nodes of a scale that take the place of all
+FEW = (16, 24)  # nodes of a scale that take the place of all, where these do
 
 
 def _fitted(
@@ -189,33 +189,35 @@ class GivenScales(GivenCells):
         return self._mixed(self.conditional.theta(d, self.kept))
 
     def _mixed_by_few(self, d: list[int]) -> tuple[Marginal, ...]:
-        """The thetas of groups d mixed over few cells; over all where the two differ by 1e-11 of a density's height."""
-        model, log_w, shared = self.few
-        every = np.arange(len(log_w))
-        densities = model.marginals(log_w, model.theta(d), every, self.tol, self.order, shared)
-        chosen = [np.linspace(0, len(grid) - 1, 12).astype(int) for grid, _ in densities]
-        at = np.stack([grid.nodes[i] for (grid, _), i in zip(densities, chosen, strict=True)])
-        found = np.exp(np.stack([log_p[i] for (_, log_p), i in zip(densities, chosen, strict=True)]))
-        off = np.abs(
-            found
-            - np.exp(self.conditional.log_mixture(self.log_w, self.conditional.theta(d, self.kept), self.kept, at))
-        )
-        if (off > 1e-11 * found.max(axis=1, keepdims=True)).any():
-            return self._mixed_by_all(d)
-        return run_groups(self.model.continuous_program, "effect", "theta", densities)
+        """The thetas of groups d mixed over few cells; over all where the two differ by a hundredth of tol."""
+        for count in FEW:
+            model, log_w, shared = self.few[count]
+            every = np.arange(len(log_w))
+            densities = model.marginals(log_w, model.theta(d), every, self.tol, self.order, shared)
+            chosen = [np.linspace(0, len(grid) - 1, 12).astype(int) for grid, _ in densities]
+            at = np.stack([grid.nodes[i] for (grid, _), i in zip(densities, chosen, strict=True)])
+            found = np.exp(np.stack([log_p[i] for (_, log_p), i in zip(densities, chosen, strict=True)]))
+            theta = self.conditional.theta(d, self.kept)
+            off = np.abs(found - np.exp(self.conditional.log_mixture(self.log_w, theta, self.kept, at)))
+            if (off <= self.tol / 100 * found.max(axis=1, keepdims=True)).all():
+                return run_groups(self.model.continuous_program, "effect", "theta", densities)
+        return self._mixed_by_all(d)
 
     @cached_property
-    def few(self) -> tuple[Conditional, np.ndarray, tuple[Grid, np.ndarray]]:
-        """The model on fewer cells, their log masses, and p(mu, cell | t) on the grid of mu: Gauss's rule for the last
-        scale given the others.
+    def few(self) -> dict[int, tuple[Conditional, np.ndarray, tuple[Grid, np.ndarray]]]:
+        """The model on fewer cells, their log masses, and p(mu, cell | t) on the grid of mu, by the number of nodes that
+        the last scale keeps: Gauss's rule for it given the others.
 
         What is smooth in that scale over the width of its posterior has the same mean under both: with many rows each
         density of theta has.
         """
+        return {count: self._with_few(count) for count in FEW}
+
+    def _with_few(self, count: int) -> tuple[Conditional, np.ndarray, tuple[Grid, np.ndarray]]:
         *others, (name, grid) = self.scales.items()
         rows = np.unique(self.kept // len(grid))
-        nodes, masses = few_nodes(grid.nodes, np.exp(self.log_w).reshape(-1, len(grid))[rows], FEW)
-        cells = {other: np.repeat(self.cells[other].reshape(-1, len(grid))[rows, 0], FEW) for other, _ in others}
+        nodes, masses = few_nodes(grid.nodes, np.exp(self.log_w).reshape(-1, len(grid))[rows], count)
+        cells = {other: np.repeat(self.cells[other].reshape(-1, len(grid))[rows, 0], count) for other, _ in others}
         log_w = np.log(np.maximum(masses, np.finfo(float).tiny)).ravel()
         model, location = self._conditional({**cells, name: nodes.ravel()}), self.grids["mu"]
         log_mu = model.log_likelihood(location.nodes[:, None]) - model.log_evidence
