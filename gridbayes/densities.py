@@ -213,7 +213,7 @@ def cauchy_lpdf(x: Values, loc: Values, scale: Values) -> Values:
 
 @_density
 def laplace_lpdf(x: Values, loc: Values, scale: Values) -> Values:
-    """-|x - loc| / scale - log(2 scale) (JKB ch. 24).
+    """`-|x - loc| / scale - log(2 scale)` (JKB ch. 24).
 
     >>> float(laplace_lpdf(3.0, 0.0, 0.5))
     -6.0

@@ -33,7 +33,7 @@ __all__ = [
     "shared_masses",
 ]
 
-STEP = 32  # tables of automatic grids are padded to a multiple of this, so that few programs are compiled
+STEP = 32  # the least step between the lengths to which tables of automatic grids are padded
 
 
 def hyper_memo(slots: tuple[Slot, ...]) -> str:
@@ -173,7 +173,9 @@ def _groups(program: Program, memo: str, sizes: tuple[tuple[str, int], ...]):
 
 
 def _padded_length(length: int) -> int:
-    return -(-length // STEP) * STEP
+    """32, 64, 96, 128, 192, 256, 384, 512, 768, ...: few lengths, since for each a program is compiled, most of a second."""
+    step = max(STEP, 2 ** (length.bit_length() - 2))
+    return -(-length // step) * step
 
 
 def _padded(table: np.ndarray, shape: tuple[int, ...], fill: float) -> np.ndarray:

@@ -30,8 +30,8 @@ class LeaveOneOut:
     by : what was left out at a time, `row` or `group`.
     labels : (item,) of the rows or groups left out; of a row its number.
     groups : (item,) the group of each row, where there are groups and rows were left out.
-    left_out : (item,) log p(y_i | y_-i), natural log of a density in the unit of the data.
-    within : (item,) log p(y_i | y), the same with y_i among the data.
+    left_out : (item,) `log p(y_i | y_-i)`, natural log of a density in the unit of the data.
+    within : (item,) `log p(y_i | y)`, the same with y_i among the data.
     refitted : how many parts the whole data's grids did not resolve, so that the rest was fitted anew.
     """
 
@@ -45,7 +45,7 @@ class LeaveOneOut:
 
     @property
     def elpd(self) -> float:
-        """sum_i log p(y_i | y_-i): of two models of the same data the one with the larger foretells better."""
+        """`sum_i log p(y_i | y_-i)`: of two models of the same data the one with the larger foretells better."""
         return float(self.left_out.sum())
 
     @property
@@ -64,7 +64,7 @@ class LeaveOneOut:
 
     @property
     def elpd_i(self) -> "xr.DataArray":
-        """log p(y_i | y_-i), (row,) with the coordinate `group` where there are groups, or (group,)."""
+        """`log p(y_i | y_-i)`, (row,) with the coordinate `group` where there are groups, or (group,)."""
         return self._labelled(self.left_out, "elpd_i")
 
     @property

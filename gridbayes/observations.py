@@ -145,13 +145,15 @@ def observe(
     Parameters
     ----------
     data : one of
+
         - a dict {label: number or list of numbers};
         - a 2-D array or nested lists, axes (group, replicate), ragged or padded with NaN;
         - 1-D numbers, axes (group,): one value a group; a pandas index or an xarray coordinate labels them;
         - 1-D numbers with `group`, axes (row,): long form;
         - a table with `value`: pandas, polars, pyarrow, a dict of columns, a structured array, an xarray
           Dataset, or anything with `__dataframe__`. Booleans in a table count as 0 and 1.
-      None, NaN, NaT, NA, null, "" and masked cells are missing. A group without values stays, empty.
+
+        None, NaN, NaT, NA, null, "" and masked cells are missing. A group without values stays, empty.
     sigma : the known standard deviation of a value, in the unit of the data; None to learn it. A number; a
         dict {label: sd}; a list, axes (group,); the shape of the data; in long form a list, axes (row,),
         which goes before (group,) if both fit; a column. A Series labelled by group is matched by label.

@@ -53,7 +53,7 @@ class Questions:
         return answer
 
     def loo(self, by: str = "row") -> LeaveOneOut:
-        """Exact leave-one-out: log p(y_i | y_-i) of every row, or by="group" of every group, summed to `elpd`.
+        """Exact leave-one-out: `log p(y_i | y_-i)` of every row, or by="group" of every group, summed to `elpd`.
 
         No draws and no Pareto tail: the part is taken out of the sum over the grids, and where these do not resolve what
         is left the rest is fitted anew. `elpd`, `se`, `p`, `elpd_i` are called as in ArviZ. ValueError where a part left

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats as st
+from oracle import normal
 
 import gridbayes as gb
 from gridbayes.quadrature import rejection
@@ -143,7 +144,7 @@ def products_by_brute_force(log_l, mu_prior, tau_prior, reach):
     """E of mu theta_d and tau theta_d of two groups, on a dense grid of mu, tau and theta."""
     mu, tau = np.linspace(-reach, reach, 161), np.linspace(0, 6 * tau_prior.std(), 161)[1:]
     theta = np.linspace(-4 * reach, 4 * reach, 2001)
-    k = st.norm.pdf(theta, mu[:, None, None], np.maximum(tau, 4 * np.diff(theta)[0])[:, None])
+    k = np.exp(normal(theta, mu[:, None, None], np.maximum(tau, 4 * np.diff(theta)[0])[:, None]))
     likelihood = np.exp([each(theta) for each in log_l])
     m, first = k @ likelihood.T, k @ (theta * likelihood).T
     w = mu_prior.pdf(mu)[:, None] * tau_prior.pdf(tau)

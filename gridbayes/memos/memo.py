@@ -85,7 +85,8 @@ def memo(function: Any) -> UserMemo:
     ------
     TypeError
         When it is no function written with `def` in a file or a notebook cell.
-    memo's own error, at your file and line, when the text is not a legal memo.
+    memo's own error
+        At your file and line, when the text is not a legal memo.
     """
     return cast(UserMemo, UserMemo.of(function))
 
@@ -97,7 +98,7 @@ def sweep(program: Any, /, *, grids: Any = None, **parameters: Any) -> "xr.DataA
 
     Returns
     -------
-    The memo's values (masses, for a posterior), (*swept, *axes): the swept parameters first, in the memo's order.
+    The memo's values (masses, for a posterior), `(*swept, *axes)`: the swept parameters first, in the memo's order.
 
     >>> import gridbayes as gb
     >>> @gb.memo
