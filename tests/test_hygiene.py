@@ -58,7 +58,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["models.normal", "models.poisson_regression", "models.proportion"],
     ["storage"],
     ["models", "quadrature", "memos", "enumeration"],
-    ["plots.save", "plots.style"],
+    ["plots.graphs", "plots.save", "plots.style"],
     ["plots.forest", "plots.grid", "plots.joint", "plots.lines", "plots.panels", "plots.plates", "plots.pooling"],
     ["plots.checks", "plots.evidence", "plots.sensitivity"],
     ["plots.choose"],

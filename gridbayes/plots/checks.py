@@ -151,7 +151,7 @@ def _rows_of(post: Posterior, new: Posterior, group: Hashable) -> list[np.ndarra
 
 def _as_stems(ax: Axes, count: int) -> None:
     """Lines through the probabilities of counts, turned into stems; those of two groups stand beside one another."""
-    for index, line in enumerate([line for line in ax.get_lines() if len(line.get_xdata()) > 1][:count]):
+    for index, line in enumerate([line for line in ax.get_lines() if np.size(line.get_xdata()) > 1][:count]):
         x, p = (np.asarray(values, float) for values in line.get_data())
         x = x + BESIDE * (index - (count - 1) / 2)
         line.set(xdata=x, markersize=4, **mark_style(index))
