@@ -26,6 +26,7 @@ from gridbayes.summaries import checked_number, checked_probability
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure
 
 __all__ = ["Sensitivity"]
 
@@ -173,6 +174,18 @@ class Sensitivity:
         return {**optimum, "log_evidence": -float(found.fun)}
 
     # --- reports ------------------------------------------------------------------------------------------------------
+
+    def plot(self, name: str = "log_evidence", group: Hashable = None, **options: Any) -> "Figure":
+        """Log evidence, or the mean of a parameter, over what varies: `plots.sensitivity_map`, which takes the options.
+
+        >>> import gridbayes as gb
+        >>> sweep = gb.sensitivity([1, -15, 30], sigma=15, mu_scale=10, tau_scale=gb.geomspace(1, 30, 9))
+        >>> sweep.plot("theta", at={"tau_scale": 10}).axes[0].get_ylabel()
+        'mean of theta'
+        """
+        from gridbayes.plots import plot_sweep
+
+        return plot_sweep(self, name, group, **options)
 
     @cached_property
     def accuracy(self) -> Accuracy:

@@ -24,6 +24,7 @@ __all__ = [
     "ink",
     "interval_label",
     "label_rows",
+    "mark_style",
     "new_axes",
     "new_figure",
     "open_legend",
@@ -55,6 +56,12 @@ def shade(colour: str) -> LinearSegmentedColormap:
 def group_style(index: int) -> dict[str, Any]:
     """The line of group number `index`, the same in every picture; dashes differ where colours begin anew."""
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index // len(COLOURS) % len(DASHES)]}
+
+
+def mark_style(index: int) -> dict[str, Any]:
+    """The mark of group number `index`: another shape where colours begin anew."""
+    shape = index + index // len(COLOURS)
+    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[shape % len(MARKERS)], "linestyle": "none"}
 
 
 def new_figure(width: float, height: float) -> Figure:
