@@ -181,7 +181,7 @@ class Answers(ABC):
     def replicated(self, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draw row"]:
         """Independent draws of all rows: of the parameters, and of the rows given them."""
         shape = draws, len(self.model.observations.values)
-        return self.model.rows_given(self.sample(draws, rng)).rvs(size=shape, random_state=rng)
+        return self.model.rows_given(self.sample(draws, rng)).rvs(size=shape, random_state=rng).astype(float)
 
     @abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -23,7 +23,7 @@ from gridbayes.summaries import Marginal
 
 __all__ = ["given_theta", "middle_of_step"]
 
-COUNTS = 2**15  # that are told apart: more of them take seconds a row
+COUNTS = 2**14  # that are told apart: more of them take seconds a row
 LOST = 1e-3  # of a row's probability beyond these, with which it is refused: intervals of up to 99.8% are right
 NEGLIGIBLE = 1e-12  # of the same, with which moments are right
 TOGETHER = 2**22  # numbers of one temporary
