@@ -94,16 +94,25 @@ class Conditional:
 
     @cached_property
     def location(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and sd of mu | k, t for a normal or flat prior; for another prior under a flat one. Each (cell,)."""
+        """Mean and sd of mu | k, t for a normal or flat prior; for another prior under a flat one, or without rows its
+        middle and about its width. Each (cell,)."""
         _, total, m = self.sums
         if isinstance(self.prior, Normal):
             return location(total, m, self.prior.loc, self.prior.scale)
+        if self.has_no_rows:
+            low, middle, high = (float(q) for q in self.prior.ppf(np.array([0.16, 0.5, 0.84])))
+            return np.full_like(m, middle), np.full_like(m, (high - low) / 2)
         return m, 1 / np.sqrt(np.maximum(total, np.finfo(float).tiny))
 
     @cached_property
     def log_prior_mass(self) -> Float[np.ndarray, "cell"]:
         """log of the prior of mu smoothed by what the rows say of it, N(m, 1 / sqrt(P)): for a prior that is not normal."""
         return log_convolution(self.prior, *self.location)
+
+    @property
+    def has_no_rows(self) -> bool:
+        """Whether nothing was measured: mu keeps its prior."""
+        return not self.sums[1].any()
 
     @property
     def is_normal(self) -> bool:
@@ -154,8 +163,11 @@ class Conditional:
         mean, sd = self._normal(x, cells)
         if self.is_normal:
             return mixtures(log_w, mean, sd, tol, order)
-        marks = _marks(self.prior)
-        edges = [_with_marks(edge, marks) for edge in _first_edges(mean, sd, log_w, normal_edges(tol, order))]
+        first = _first_edges(mean, sd, log_w, normal_edges(tol, order))
+        if self.has_no_rows:  # the prior may reach further than a normal of its width
+            edges = [np.union1d(edge, prior_edges(self.prior)) for edge in first]
+        else:
+            edges = [_with_marks(edge, _marks(self.prior)) for edge in first]
         if shared is None:
             return adapt(partial(self._log_sum, log_w, x, cells), edges, tol, order)
         log_p, centre, width, near = self._given_mu(x, cells, *shared)
@@ -198,7 +210,7 @@ class Conditional:
     def own_marginal(self, log_w: Float[np.ndarray, "cell"], tol: float, order: int) -> tuple[Grid, np.ndarray]:
         """The density of mu itself, mixed over the cells with weights p(k | t), on few panels."""
         cells = self.cells_of(log_w)
-        if not (self.sums[1] > 0).all():  # no rows: mu keeps its prior
+        if self.has_no_rows:
             return fewest(self.prior.logpdf, prior_edges(self.prior), tol, order)
         mu = Affine(*(np.full((1, len(cells)), value) for value in (0.0, 1.0, 0.0)))
         mean, sd = self._normal(mu, cells)
@@ -264,7 +276,10 @@ class Conditional:
         self, x: Affine, mean: np.ndarray, sd: np.ndarray, cells: np.ndarray, item: np.ndarray, at: np.ndarray
     ) -> np.ndarray:
         """log p(x = at | k, t), (panel, node, cell). A prior of mu that is not normal enters as its evidence given x
-        over its evidence alone."""
+        over its evidence alone; without rows x = a + b mu + noise is the prior smoothed."""
+        if self.has_no_rows and not self.is_normal:
+            a, b, v = (part[item][:, None, :] for part in (x.a, x.b, x.v))
+            return self._log_prior_about((at[..., None] - a) / b, np.sqrt(v) / np.abs(b)) - np.log(np.abs(b))
         mean, sd = mean[item][:, None, :], sd[item][:, None, :]
         distance = at[..., None] - mean
         log_p = -np.log(sd) - (distance / sd) ** 2 / 2
@@ -452,4 +467,5 @@ def prior_edges(prior: Prior) -> np.ndarray:
     low, high = (float(end) for end in prior.ppf(np.array([1e-15, 1 - 1e-15])))
     low, high = (end if np.isfinite(end) else bound for end, bound in zip(prior.support, (low, high), strict=True))
     quarter, half, other = (float(q) for q in prior.ppf(np.array([0.25, 0.5, 0.75])))
-    return _with_marks(graded(half, (other - quarter) / 2, low, high), _marks(prior))
+    step = (other - quarter) / 3  # of a half an edge would lie a rounding error beside a symmetric prior's quartile
+    return _with_marks(graded(half, step, low, high), _marks(prior))

@@ -7,7 +7,7 @@ times what its rows say,
 """
 
 import os
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -25,14 +25,16 @@ from gridbayes.grids import COARSE, FINE, Grid, adapt, fewest, in_panels, resolv
 from gridbayes.likelihoods import NormalFactors, learned_sigma
 from gridbayes.models.answers import Answers
 from gridbayes.models.draws import noise_of_group, rows_of, theta_given, theta_of_group
+from gridbayes.models.given_scales import GivenScales
 from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
-from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
+from gridbayes.models.prediction import NewRows, Prediction, with_powers
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
 from gridbayes.observations import Observations
 from gridbayes.posterior import Address, FittedModel, Posterior
 from gridbayes.priors import Prior
+from gridbayes.program import Program
 from gridbayes.sampling import from_table, product_nodes
 from gridbayes.smoothing import interpolated, log_smoothed
 from gridbayes.summaries import Marginal
@@ -324,19 +326,43 @@ class ByGroup(Answers):
 
     # --- new rows -----------------------------------------------------------------------------------------------------
 
-    def predict(self, group: Hashable = None, *, new_group: bool = False, sigma: object = None) -> Posterior:
-        """A new observation in every group, in one, or in a new one (prediction.py), where groups learn their own sigmas."""
-        rows = new_rows(self.model, group, new_group, sigma)
-        fit = replace(self, model=rows.extended)
-        expected = [fit.fitted[0]["theta"][d if len(fit.fitted[0]["theta"]) > 1 else 0] for d in rows.indices]
-        marginals = {"expected": tuple(expected), "y": fit.observed(rows)}
-        coarse = ByGroup(self.model, 10 * self.tol, COARSE[1])
-        prediction = Prediction.refined(rows, None, lambda: coarse.predict(group, new_group=new_group, sigma=sigma))
-        return prediction.posterior(marginals, self.model.continuous_program)
+    @property
+    def program(self) -> Program:
+        return self.model.continuous_program
 
-    def observed(self, rows: NewRows) -> tuple[Marginal, ...]:
+    def prediction(self, rows: NewRows) -> Prediction:
+        """Beside a coarser rule."""
+        return Prediction.refined(rows, None, lambda: ByGroup(self.model, 10 * self.tol, COARSE[1]).predicted(rows))
+
+    def effects(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """theta of each row."""
+        fit = self._with_new_group(rows)
+        return with_powers(rows, rows.names[0], [fit._effect_of(d) for d in rows.indices])
+
+    def normal_rows(self, rows: NewRows) -> tuple[Marginal, ...]:
         """y of each row: what the rest says of theta, and the group's own rows, smoothed by every sigma."""
-        return with_powers(rows, "y", [self._new_row(d) for d in rows.indices])
+        fit = self._with_new_group(rows)
+        return with_powers(rows, "y", [fit._new_row(d) for d in rows.indices])
+
+    def _with_new_group(self, rows: NewRows) -> "ByGroup":
+        """The fit, with an empty group more where a row is of a new one."""
+        return self._extended if None in rows.groups else self
+
+    @cached_property
+    def _extended(self) -> "ByGroup":
+        return replace(self, model=self.model.extended)
+
+    def _effect_of(self, d: int) -> Density:
+        """theta_d, or the one theta of all groups."""
+        if self.model.kind == "partial":
+            return self._effect(d)
+        return self._location if self.model.kind == "complete" else self._unpooled([self.groups[d]])[0]
+
+    def _of(self, model: Pooling) -> Answers:
+        """The same fit of another model, given its scales where these leave everything normal."""
+        if model.likelihood is None and not model.own_sigma:
+            return GivenScales(model, self.tol / 10, self.order)
+        return replace(self, model=model)
 
     def _new_row(self, d: int) -> Density:
         group, theta, sigma = self.groups[d], self._rest_of(d), self.fitted[0]["sigma"][d].grid

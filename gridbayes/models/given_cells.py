@@ -107,33 +107,6 @@ class GivenCells(Answers):
             a, b, v = weights @ each.a, weights @ each.b, weights**2 @ each.v
         return self._densities(Affine(a[None], b[None], (v + noise[self.kept])[None]))
 
-    def replicated(self, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draw row"]:
-        """Independent draws of all rows: the scales on their nodes, the rest given them from its normals."""
-        codes, errors = self.model.observations.codes, self.model.observations.errors
-        if self.model.kind == "no":
-            kept, mass, mean, sd = self._unpooled_normals("predictive_check")
-            i = rng.choice(len(mass), draws, p=mass / mass.sum())
-            k, theta = kept[i], mean[i] + sd[i] * rng.standard_normal((draws, mean.shape[1]))
-        else:
-            k, theta = self._drawn_thetas(draws, rng)
-        sigma = self.cells["sigma"][k][:, None] if errors is None else errors
-        return theta[:, codes] + sigma * rng.standard_normal((draws, len(codes)))
-
-    def _drawn_thetas(self, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of cells, (draw,), and thetas given them, (draw, group)."""
-        if not self.conditional.is_normal:
-            name = self.model.hyper[0].name
-            remedy = f"Functions of rows are for a normal prior of {name}. Sums are exact for any: statistic='mean'"
-            raise unanswered(f"{self.title} with a prior of {name} that is not normal", "predictive_check", remedy)
-        mass = np.exp(self.log_w)
-        k = rng.choice(len(mass), draws, p=mass / mass.sum())
-        mean, sd = self.conditional.location
-        mu = mean[k] + sd[k] * rng.standard_normal(draws)
-        if self.model.kind == "complete":
-            return k, np.repeat(mu[:, None], len(self.model.observations), axis=1)
-        each = self.conditional.theta(slice(None), k)
-        return k, (each.a + each.b * mu + np.sqrt(each.v) * rng.standard_normal(each.v.shape)).T
-
     def _unpooled_normals(self, question: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Without pooling: cells that weigh anything, their weights, mean and sd of each theta in them, (cell, group)."""
         groups = self._by_group(self.cells)

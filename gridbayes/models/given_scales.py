@@ -4,7 +4,7 @@ The scales (tau, and a shared sigma) are enumerated on panels that resolve their
 summed in closed form (conditional.py).
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain
@@ -25,11 +25,12 @@ from gridbayes.models.given_cells import Density, GivenCells, few_nodes
 from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
-from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
+from gridbayes.models.prediction import NewRows, Prediction, with_powers
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
 from gridbayes.models.tails import tail_power
 from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
 from gridbayes.priors import Prior
+from gridbayes.program import Program
 from gridbayes.sampling import from_table, product_nodes
 from gridbayes.summaries import Marginal
 
@@ -390,18 +391,20 @@ class GivenScales(GivenCells):
     def _discretised(self) -> FittedModel:
         return discretised(self.model, GivenScales(self.model, *ROUGH).posterior())
 
-    def predict(self, group: Hashable = None, *, new_group: bool = False, sigma: object = None) -> Posterior:
-        """A new observation in every group, in one, or in a new one (prediction.py): normal given mu and the scales."""
-        rows = new_rows(self.model, group, new_group, sigma)
-        marginals = {name: self._rows(rows, name) for name in rows.names}
-        coarse = GivenScales(self.model, *COARSE)
-        prediction = Prediction.refined(
-            rows, self._tail_of_tau, lambda: coarse.predict(group, new_group=new_group, sigma=sigma)
-        )
-        return prediction.posterior(marginals, self.model.continuous_program)
+    @property
+    def program(self) -> Program:
+        return self.model.continuous_program
 
-    def observed(self, rows: NewRows) -> tuple[Marginal, ...]:
-        """y of each row."""
+    def prediction(self, rows: NewRows) -> Prediction:
+        """Beside a coarser rule, with the tail of tau."""
+        return Prediction.refined(rows, self._tail_of_tau, lambda: GivenScales(self.model, *COARSE).predicted(rows))
+
+    def effects(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """theta of each row."""
+        return self._rows(rows, rows.names[0])
+
+    def normal_rows(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """y of each row: normal given mu and the scales."""
         return self._rows(rows, "y")
 
     def _rows(self, rows: NewRows, name: str) -> tuple[Marginal, ...]:
@@ -423,18 +426,19 @@ class GivenScales(GivenCells):
         """theta_d by its own rows; y adds sigma's noise."""
         log_w, groups, found = self.log_joint - logsumexp(self.log_joint), self._by_group(self.cells), []
         for i, d in enumerate(rows.groups):
-            cells = groups[d].cells_of(log_w)
-            if name == "expected":
-                found.append(groups[d].own_marginal(log_w, self.tol, self.order))
+            own = groups[d or 0]  # a new one is there before the data alone, when all are alike
+            cells = own.cells_of(log_w)
+            if name != "y":
+                found.append(own.own_marginal(log_w, self.tol, self.order))
             else:
-                noise = self._noise(rows, cells)[[min(i, len(rows.sigma) - 1) if rows.sigma is not None else 0]]
+                noise = self._noise(rows, cells)[[i if rows.known is not None else 0]]
                 x = Affine(np.zeros_like(noise), np.ones_like(noise), noise)
-                found += groups[d].marginals(log_w, x, cells, self.tol, self.order)
+                found += own.marginals(log_w, x, cells, self.tol, self.order)
         return found
 
     def _noise(self, rows: NewRows, cells: np.ndarray) -> Float[np.ndarray, "#row cell"]:
         """The variance of a row given its theta."""
-        sigma = self.cells["sigma"][cells][None] if rows.sigma is None else rows.sigma[:, None]
+        sigma = self.cells["sigma"][cells][None] if rows.known is None else rows.known[:, None]
         return np.broadcast_to(sigma**2, (len(sigma), len(cells)))
 
     @property

@@ -199,7 +199,7 @@ class MetaRegression:
         self, group: Hashable = None, *, new_group: bool = False, covariates: object = None, sigma: object = None
     ) -> Posterior:
         """A new observation in every group, in one, or in a new one whose covariates are these."""
-        rows = new_rows(self.pooling, group, new_group, sigma)
+        rows = new_rows(self.pooling, group, new_group, {"sigma": sigma})
         if new_group != (covariates is not None):
             raise TypeError(
                 "a new group needs its covariates: pass new_group=True, covariates={name: number}. A group that is in the "
@@ -231,7 +231,7 @@ class MetaRegression:
 
     def _predicted(self, rows: NewRows, name: str, mean: np.ndarray, sd: np.ndarray) -> tuple[Marginal, ...]:
         """`expected`, or y with the noise of a row."""
-        sd = sd if name == "expected" else np.hypot(sd, rows.sigma[:, None])  # pyright: ignore[reportOptionalSubscript]
+        sd = sd if name == "expected" else np.hypot(sd, rows.known[:, None])  # pyright: ignore[reportOptionalSubscript]
         return run_groups(MEMOS[name], "prediction", name, self._densities(mean, sd))
 
 
