@@ -51,13 +51,11 @@ class Explorer:
         """Start anew from one of `presets`."""
         if name not in self.presets:
             raise ValueError(f"no preset {name!r} here; there are {', '.join(self.presets)}.")
-        self._moved(state_of(self.subject.controls, self._first, self.presets[name]))
-        return self.rescale()
+        return self._begun(state_of(self.subject.controls, self._first, self.presets[name]))
 
     def reset(self) -> "Explorer":
         """Back to the first state."""
-        self._moved(self._first)
-        return self.rescale()
+        return self._begun(self._first)
 
     def rescale(self) -> "Explorer":
         """Take axes that fit the present state."""
@@ -116,6 +114,10 @@ class Explorer:
 
     def __repr__(self) -> str:
         return f"Explorer({self.subject.title}; {', '.join(control.name for control in self.subject.controls)})"
+
+    def _begun(self, state: State) -> "Explorer":
+        self._take(state, self.subject.view(state), None)
+        return self.rescale()
 
     def _moved(self, state: State) -> "Explorer":
         if state != self._state:

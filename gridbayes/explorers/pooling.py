@@ -139,14 +139,14 @@ class Pooling:
         if self.kind == "partial":
             mu, tau = (centre - 2 * reach, centre + 2 * reach), (0.0, 4 * reach)
             found = {"mu": (*mu, 101, state["mu_mean"], reach / 8), "tau": (*tau, 81, 0.0, reach / 40), **found}
-        return found | ({"sigma": (reach / 1000, 8 * reach, 81, 0.0, reach / 40)} if self.learned else {})
+        return found | ({"sigma": (reach / 1000, 8 * reach, 121, 0.0, reach / 40)} if self.learned else {})
 
     def _reach(self, state: State) -> float:
         return _reach(state["data"], state["mu_mean"], 0.0 if self.learned else state["sigma"])
 
     def _centre(self, state: State) -> float:
         values = [x for cell in state["data"].values() for x in cell]
-        middle, step = (min(values) + max(values)) / 2, self._reach(state) / 4
+        middle, step = (min(values) + max(values)) / 2, self._reach(state) / 2
         return float(round(middle / step) * step)
 
     def _data(self, state: State) -> dict[str, list[float]]:
@@ -252,7 +252,7 @@ class Pooling:
         cut = []
         for name, prior in self._priors(state).items():
             grid = post.marginals[name][0].grid
-            levels = np.searchsorted(prior.ppf(np.linspace(0, 1, 1001)), grid.nodes[[0, -1]]) / 1000
+            levels = np.searchsorted(prior.ppf(np.linspace(0, 1, 10_001)), grid.nodes[[0, -1]]) / 1e4
             if levels[0] + 1 - levels[1] > 0.002:
                 cut.append(f"{100 * (levels[0] + 1 - levels[1]):.2g}% of the prior of {name} is beyond its grid")
         return "; ".join([price(post, self.fit(state, halved=True)), *cut]) + "."

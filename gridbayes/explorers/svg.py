@@ -16,7 +16,7 @@ __all__ = ["STYLE", "WIDTH", "elements", "escaped", "number_text", "shortened", 
 
 WIDTH = 400
 TOP, BOTTOM, SIDE, NAMES = 28, 46, 16, 104  # px around the axes; NAMES in place of SIDE where rows have names
-STEP = 3.0  # px between points of a line: closer ones are left out
+STEP = 2.0  # px between points of a line: closer ones are left out
 LIGHT = 0.02  # of the heaviest cell of a map: lighter ones are not drawn
 
 STYLE = """
@@ -182,7 +182,8 @@ def _path(axes: _Axes, x: Float[np.ndarray, " point"], y: Float[np.ndarray, " po
         seen = np.flatnonzero((x > axes.left - 12) & (x < axes.right + 12))
         inside = slice(max(seen[0] - 1, 0), seen[-1] + 2) if len(seen) else slice(0, 2)
         x, y = x[inside], y[inside]
-        kept = (np.append(True, np.diff(np.floor(x / STEP)) != 0)) | (np.arange(len(x)) >= len(x) - 2)
+        kept = np.append(True, np.diff(np.floor(x / STEP)) != 0)
+        kept[[1, -2, -1]] = True  # a curve that ends on its base stands twice at both ends
         x, y = x[kept], y[kept]
     tenths = np.rint(10 * np.stack([x, y], axis=1)).astype(int)
     first, steps = tenths[0] / 10, np.diff(tenths, axis=0) / 10
