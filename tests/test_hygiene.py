@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "gridbayes"
 
 LAYERS = [  # a file imports only from above it; files in one row do not know each other
-    ["_types", "files", "memos.text", "quadrature.supports", "quadrature.rules"],
+    ["_types", "colours", "files", "memos.text", "quadrature.supports", "quadrature.rules"],
     ["grids", "densities", "tables", "enumeration.row_sums"],
     ["observations", "csvfile", "summaries", "rows", "memos.domains"],
     [
@@ -65,6 +65,14 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["plots.checks", "plots.evidence", "plots.sensitivity"],
     ["plots.choose"],
     ["plots"],
+    ["explorers.controls"],
+    ["explorers.view"],
+    ["explorers.svg"],
+    ["explorers.frame", "explorers.pooling"],
+    ["explorers.page", "explorers.widget"],
+    ["explorers.explorer"],
+    ["explorers.explore"],
+    ["explorers"],
     [""],
     ["quickstart"],
     ["figures"],

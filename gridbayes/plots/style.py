@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from gridbayes.colours import COLOURS
 from gridbayes.summaries import Marginal
 
 __all__ = [
@@ -33,8 +34,6 @@ __all__ = [
     "text_of",
 ]
 
-# Okabe & Ito (2008), "Color universal design": told apart by every colour vision; markers and dashes differ too
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "D", "^", "v", "P")
 DASHES = ("-", "--", "-.", ":")
 FAR = 1.8  # of the distance from the median to the end of an 89% interval: where a picture of a heavy tail ends
