@@ -41,6 +41,7 @@ LOG_2PI = float(np.log(2 * np.pi))
 NEGLIGIBLE = 40.0  # e**-40 = 4e-18: what a cell may weigh, relative to the heaviest, and be left out of a window
 SMOOTH, FEW = 1.5, 24  # a normal that is so many sds of mu wide has its sum over mu, to 1e-12, from so many nodes of it
 WITHIN = 4.0  # widths of a normal that a panel may span and its nodes still sum over it, to 1e-15
+MIDDLE = np.array([-5, -3, -1.7, -0.9, -0.4, -0.1, 0, 0.2, 0.6, 1.2, 2.2, 4])
 REACH = 9.0  # standard deviations of a normal that hold all but 2e-19 of it
 
 
@@ -187,7 +188,7 @@ class Conditional:
 
         All nodes of mu that weigh anything, but only FEW where x hangs on mu so little that Gauss's rule has the sum.
         """
-        narrow = self.tau[cells] < _coarsest(grid, masses) / WITHIN
+        narrow = self.tau[cells] < _coarsest(grid, masses[:, cells]) / WITHIN
         held = masses[:, cells] > 1e-20
         smooth = ~narrow & (np.sqrt(x.v) >= SMOOTH * x.b * self.location[1][cells]).all(axis=0)
         smooth &= held.sum(axis=0) > 2 * FEW
@@ -206,6 +207,14 @@ class Conditional:
         if not self.is_normal:
             return self._log_sum(log_w[cells], x, cells, np.arange(len(at)), at)
         return _log_mixture(log_w[cells], *self._normal(x, cells), np.arange(len(at)), at)
+
+    def middle(self, log_w: Float[np.ndarray, "cell"], x: Affine, cells: np.ndarray) -> Float[np.ndarray, "item point"]:
+        """Points of each item, out to 5 of its sds, mixed over the cells."""
+        weight = np.exp(log_w[cells] - log_w[cells].max())
+        weight /= weight.sum()
+        mean, sd = self._normal(x, cells)
+        centre = mean @ weight
+        return centre[:, None] + np.sqrt(((mean - centre[:, None]) ** 2 + sd**2) @ weight)[:, None] * MIDDLE
 
     def own_marginal(self, log_w: Float[np.ndarray, "cell"], tol: float, order: int) -> tuple[Grid, np.ndarray]:
         """The density of mu itself, mixed over the cells with weights p(k | t), on few panels."""
@@ -378,10 +387,10 @@ def gauss_rule(
     return nodes, total * vectors[:, 0, :] ** 2
 
 
-def _coarsest(grid: Grid, masses: Float[np.ndarray, "mu cell"]) -> float:
-    """The width of the widest panel of mu whose nodes matter."""
-    held = masses.sum(axis=1).reshape(-1, grid.order).sum(axis=1)
-    return float(np.diff(grid.edges)[held > 1e-8].max())
+def _coarsest(grid: Grid, masses: Float[np.ndarray, "mu cell"]) -> Float[np.ndarray, "cell"]:
+    """The width of the widest panel of mu whose nodes matter in each cell."""
+    held = masses.reshape(-1, grid.order, masses.shape[1]).sum(axis=1) > 1e-14
+    return (np.diff(grid.edges)[:, None] * held).max(axis=0)
 
 
 def log_sum_exp(x: Float[np.ndarray, "*shape n"]) -> Float[np.ndarray, "*shape"]:

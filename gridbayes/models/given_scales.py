@@ -191,16 +191,16 @@ class GivenScales(GivenCells):
 
     def _mixed_by_few(self, d: list[int]) -> tuple[Marginal, ...]:
         """The thetas of groups d mixed over few cells; over all where the two differ by a hundredth of tol."""
+        theta = self.conditional.theta(d, self.kept)
+        at = self.conditional.middle(self.log_w, theta, self.kept)
+        every = np.exp(self.conditional.log_mixture(self.log_w, theta, self.kept, at))
         for count in FEW:
             model, log_w, shared = self.few[count]
-            every = np.arange(len(log_w))
-            densities = model.marginals(log_w, model.theta(d), every, self.tol, self.order, shared)
-            chosen = [np.linspace(0, len(grid) - 1, 12).astype(int) for grid, _ in densities]
-            at = np.stack([grid.nodes[i] for (grid, _), i in zip(densities, chosen, strict=True)])
-            found = np.exp(np.stack([log_p[i] for (_, log_p), i in zip(densities, chosen, strict=True)]))
-            theta = self.conditional.theta(d, self.kept)
-            off = np.abs(found - np.exp(self.conditional.log_mixture(self.log_w, theta, self.kept, at)))
-            if (off <= self.tol / 100 * found.max(axis=1, keepdims=True)).all():
+            cells = np.arange(len(log_w))
+            theta = model.theta(d)
+            off = np.abs(np.exp(model.log_mixture(log_w, theta, cells, at)) - every)
+            if (off <= self.tol / 100 * every.max(axis=1, keepdims=True)).all():
+                densities = model.marginals(log_w, theta, cells, self.tol, self.order, shared)
                 return run_groups(self.model.continuous_program, "effect", "theta", densities)
         return self._mixed_by_all(d)
 
