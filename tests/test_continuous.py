@@ -610,11 +610,10 @@ def test_few_cells_say_what_all_cells_say(monkeypatch):
         assert off(few.quantile("theta", 0.01, d), every.quantile("theta", 0.01, d), every.sd("theta", d)) < 1e-10
 
 
-@pytest.mark.parametrize("mu", [gb.Laplace(1, 2), gb.StudentT(3, 1, 2)], ids=repr)
-def test_few_cells_of_a_heavy_tailed_sigma_say_what_all_cells_say(mu):
+def test_few_cells_of_a_heavy_tailed_sigma_say_what_all_cells_say():
     """Few rows and a half-Cauchy leave sigma a heavy tail: by Gauss's rule in sigma itself they differ by 1e-6."""
     rows = {"a": [13.1, 13.9, 13.4, 12.6, 13.8, 14.4, 13.2, 13.6], "b": [18.1, 17.0, 17.2, 18.3, 17.7, 16.9, 17.5]}
-    priors = {"mu": mu, "tau": gb.HalfNormal(3)}
+    priors = {"mu": gb.Laplace(1, 2), "tau": gb.HalfNormal(3)}
     absent = dict.fromkeys(("likelihood", "grids", "program", "value", "group", "groups"))
     model = pooling("partial", rows, sigma=gb.HalfCauchy(5), shared_sigma=True, priors=priors, **absent)
     fitted = given_scales.GivenScales(model, 1e-6, 12)
