@@ -107,7 +107,7 @@ class InCells:
     def combination(self, weights: Float[np.ndarray, " group"]) -> Marginal:
         """sum of weights[d] theta_d; the weights sum to 0, so that few values of mu are enough, or mu is known."""
         used, mass = np.flatnonzero(weights), self.mass.sum(axis=1)
-        kept = weighty(mass, mass * self.tau**2)
+        kept = weighty(mass, mass * self.tau**2).tolist()
         series = [
             _Series.of(self.mu[k], self.tau[k], self.mass[k], weights[used], self.laws(k, used.tolist())) for k in kept
         ]
