@@ -81,7 +81,7 @@ def test_a_new_row_in_its_group_is_an_integral_over_theta(case):
 
 
 def test_what_is_known_of_the_new_row_may_differ(case):
-    """A thousand trials, an exposure of 500, an error of .01: narrower in theta than the posterior, by far or not."""
+    """A thousand trials, an exposure of 500, an error of a hundredth: far narrower in theta than the posterior, or not."""
     law, rows, post, _, name, other = case
     if name is None:
         return

@@ -47,7 +47,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["models.draws", "models.left_out", "models.mirrored", "models.ranges", "models.scales", "models.sweeps"],
     ["models.tails"],
     ["models.components", "models.predicted", "models.prediction", "models.ranks", "models.shrinkage"],
-    ["models.given_theta"],
+    ["models.given_theta", "models.in_cells"],
     ["models.answers"],
     ["models.enumerated", "models.given_cells", "models.scale_nodes"],
     ["models.placed", "models.linear", "models.generalized", "models.settings"],

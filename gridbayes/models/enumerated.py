@@ -277,10 +277,7 @@ class _Enumeration(Answers):
 
     def rank(self) -> Float[np.ndarray, "group rank"]:
         """P(rank of d = r | t): given the shared parameters the thetas are independent, on the nodes (ranks.py)."""
-        if self.model.kind == "complete":
-            raise ValueError(
-                "rank needs a theta for every group; complete pooling has one for all. Use partial_pooling."
-            )
+        self.model.require_thetas("rank")
         weight, k = self._cell_masses(), np.asarray(self.tables.population.k)
         s, h = np.nonzero(weight > LIGHT * weight.max())
         log_m, log_own = np.asarray(self.tables.log_m), np.asarray(self.tables.log_likelihood)

@@ -21,7 +21,7 @@ from gridbayes.models.ranks import normal_ranks
 from gridbayes.questions import unanswered
 from gridbayes.summaries import Marginal
 
-__all__ = ["Density", "GivenCells", "few_nodes"]
+__all__ = ["Density", "GivenCells", "few_of_scale"]
 
 type Density = tuple[Grid, np.ndarray]  # a grid and the log density at its nodes
 
@@ -29,7 +29,7 @@ FEW = (32, 12, 16)  # values of the first scale, of the second given it, and of 
 LIGHT = 1e-11  # of the heaviest cell: thousands of lighter ones move no rank's probability by more than 1e-8
 
 
-def few_nodes(
+def few_of_scale(
     x: Float[np.ndarray, " node"], w: Float[np.ndarray, "row node"], count: int
 ) -> tuple[Float[np.ndarray, "row count"], Float[np.ndarray, "row count"]]:
     """Gauss's rule of each row of weights in u = x / (s + x), s the median of all: for a scale whose tail is heavy."""
@@ -122,10 +122,7 @@ class GivenCells(Answers):
 
     def rank(self) -> Float[np.ndarray, "group rank"]:
         """P(rank of d = r | t): given mu and the scales the thetas are independent normals (ranks.py)."""
-        if self.model.kind == "complete":
-            raise ValueError(
-                "rank needs a theta for every group; complete pooling has one for all. Use partial_pooling."
-            )
+        self.model.require_thetas("rank")
         cells = self._unpooled_normals("rank")[1:] if self.model.kind == "no" else self._standardised()
         return normal_ranks(*cells)
 
@@ -145,13 +142,13 @@ class GivenCells(Answers):
     def _few_cells(self) -> tuple[Conditional, Float[np.ndarray, "mu cell"], Float[np.ndarray, "mu cell"]]:
         """The model on few cells of the scales; the weight of each with few values of mu; and these."""
         (first, grid), *second = self.scales.items()
-        x, mass = few_nodes(grid.nodes, np.exp(self.log_w).reshape(len(grid), -1).sum(axis=1)[None], FEW[0])
+        x, mass = few_of_scale(grid.nodes, np.exp(self.log_w).reshape(len(grid), -1).sum(axis=1)[None], FEW[0])
         cells = {first: x[0]}
         for name, other in second:
             pairs = {first: np.repeat(x[0], len(other)), name: np.tile(other.nodes, FEW[0])}
             log_p = self.model.priors[name].logpdf(other.nodes) + other.log_weight
             log_p = log_p + self._log_evidence(pairs).reshape(FEW[0], -1)
-            y, share = few_nodes(other.nodes, np.exp(log_p - log_sum_exp(log_p)[:, None]), FEW[1])
+            y, share = few_of_scale(other.nodes, np.exp(log_p - log_sum_exp(log_p)[:, None]), FEW[1])
             cells, mass = {first: np.repeat(x[0], FEW[1]), name: y.ravel()}, mass[0][:, None] * share
         conditional = self._conditional(cells)
         mu, share = self._few_locations(conditional)

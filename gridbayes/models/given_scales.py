@@ -21,7 +21,7 @@ from gridbayes.factors import Factors, all_but_one, joined, of_location
 from gridbayes.grids import COARSE, Grid, fewest, in_panels, resolves
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
 from gridbayes.models.draws import location_given, theta_given
-from gridbayes.models.given_cells import Density, GivenCells, few_nodes
+from gridbayes.models.given_cells import Density, GivenCells, few_of_scale
 from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
@@ -217,7 +217,7 @@ class GivenScales(GivenCells):
     def _with_few(self, count: int) -> tuple[Conditional, np.ndarray, tuple[Grid, np.ndarray]]:
         *others, (name, grid) = self.scales.items()
         rows = np.unique(self.kept // len(grid))
-        nodes, masses = few_nodes(grid.nodes, np.exp(self.log_w).reshape(-1, len(grid))[rows], count)
+        nodes, masses = few_of_scale(grid.nodes, np.exp(self.log_w).reshape(-1, len(grid))[rows], count)
         cells = {other: np.repeat(self.cells[other].reshape(-1, len(grid))[rows, 0], count) for other, _ in others}
         log_w = np.log(np.maximum(masses, np.finfo(float).tiny)).ravel()
         model, location = self._conditional({**cells, name: nodes.ravel()}), self.grids["mu"]

@@ -116,6 +116,13 @@ class Pooling:
         theta = () if self.kind == "complete" else ("theta",)
         return frozenset((*theta, *(("sigma",) if self.own_sigma else ())))
 
+    def require_thetas(self, question: str) -> None:
+        """Raise where groups have no theta of their own."""
+        if self.kind == "complete":
+            raise ValueError(
+                f"{question} needs a theta for every group; complete pooling has one for all. Use partial_pooling."
+            )
+
     def require_shared(self, question: str) -> None:
         """Raise where the groups share no parameter."""
         if not self.hyper:
@@ -192,11 +199,10 @@ class Pooling:
         return memos
 
 
-NORMAL_ROWS = "It is for normal rows whose sigma is known or shared (shared_sigma=True). Instead "
-INSTEAD = {  # what to use where groups learn their own sigmas, or rows are not normal
-    "shrinkage": NORMAL_ROWS + "post.summary() has the estimates with their intervals",
-    "rank": NORMAL_ROWS + "post.contrast(first, second).probability(above=0) compares two groups",
-    "combination": NORMAL_ROWS + "post.contrast(first, second) is the difference of two groups",
+INSTEAD = {  # what to use on explicit grids
+    "combination": "It is for automatic grids. Instead post.contrast(first, second) is the difference of two groups",
+    "weights_of_rows": "It is for automatic grids where groups learn their own sigmas or rows are not normal. Instead "
+    "post.summary() has the estimates with their intervals",
 }
 
 POPULATION = """\
