@@ -65,6 +65,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["plots"],
     [""],
     ["quickstart"],
+    ["lessons"],
     ["figures"],
     ["rebuild"],
     ["cli"],
