@@ -75,6 +75,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["explorers"],
     [""],
     ["quickstart"],
+    ["lessons"],
     ["figures"],
     ["rebuild"],
     ["cli"],

@@ -121,7 +121,7 @@ def elpd_pointwise(scores: LeaveOneOut | Mapping[str, LeaveOneOut], *, ax: Axes 
     ax.set_xlabel(f"{first.by} left out")
     ax.set_ylabel("log p(y | the rest)")
     ax.spines[["top", "right"]].set_visible(False)
-    open_legend(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4)
+    open_legend(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2 if models else 4)
     return ax
 
 

@@ -85,7 +85,8 @@ def _draw_map(ax: Axes, values: "xr.DataArray", names: list[str], label: str) ->
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     levels = [level for level in MaxNLocator(LEVELS).tick_values(z.min(), z.max()) if z.min() < level < z.max()]
     if levels:
-        ax.clabel(ax.contour(x, y, z, levels=levels, colors=[ink()], linewidths=0.9), fontsize="x-small")
+        lines = ax.contour(x, y, z, levels=levels, colors=[ink()], linewidths=0.9, linestyles="-")
+        ax.clabel(lines, fontsize="x-small")
 
 
 def _draw_lines(ax: Axes, values: "xr.DataArray", name: str, lines: list[str], label: str) -> None:
