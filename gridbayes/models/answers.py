@@ -129,11 +129,27 @@ class Answers(ABC):
         data = self.model.observations
         return tuple(data.groups[d] for d in data.codes)
 
-    def pit(self) -> Float[np.ndarray, " row"]:
-        """P(y_new <= y_r | t) of a new row in each row's group, with its known sigma."""
+    def pit(self, loo: bool) -> Float[np.ndarray, " row"]:
+        """P(y_new <= y_r | t) of a new row in each row's group, with its known sigma; with `loo` given the other rows."""
         rows, which = rows_again(self.model)
+        if loo:
+            (without, _), at = swaps_of(self.model.observations, "row"), self.outcomes[0]
+            return np.array(
+                [self._without(without, row, rows, kind).cdf(at[row]) for row, kind in enumerate(which.tolist())]
+            )
         y = self.observed(rows)
         return np.array([float(y[kind].cdf(value)) for kind, value in zip(which, self.outcomes[0], strict=True)])
+
+    def _without(self, without: Swaps, row: int, rows: NewRows, kind: int) -> Marginal:
+        """y of a new row of this kind, given all rows but one; ValueError where these leave no posterior."""
+        rest = replace(self.model, observations=without.whole(row))
+        try:
+            refuse_improper(rest)
+        except ValueError as error:
+            raise ValueError(f"{self.title} has no posterior without {without.named(row)}: {error}") from None
+        sigma = None if rows.sigma is None else rows.sigma[[kind]]
+        (y,) = self._of(rest).observed(NewRows(rest, (rows.groups[kind],), rows.label, sigma))
+        return y
 
     # --- leave-one-out ------------------------------------------------------------------------------------------------
 
