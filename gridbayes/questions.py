@@ -104,24 +104,29 @@ class Questions:
 
     # --- retrodictive checks ------------------------------------------------------------------------------------------
 
-    def pit(self) -> "xr.DataArray":
+    def pit(self, loo: bool = False) -> "xr.DataArray":
         """P(y_new <= y_i | t) of every row, (row,), with the coordinate `group` where there are groups.
 
         y_new is a new row like the i-th: in its group, or with its inputs, and with its known error, trials or exposure.
         Exact, from the predictive distribution; of counts the middle of its step, P(y_new < y_i) + P(y_new = y_i) / 2.
-        If the model is right they are about uniform, a little drawn to 1/2, since each row is also among the data.
+        If the model is right they are about uniform, a little drawn to 1/2, since each row is also among the data. With
+        `loo=True` it is not: P(y_new <= y_i | t without row i), ArviZ's LOO-PIT, for which a pooling model is fitted anew
+        without each row.
 
-        Sources: Gelman et al., Bayesian Data Analysis, 3rd ed., section 6.3; Czado, Gneiting & Held (2009), "Predictive
-        model assessment for count data", Biometrics 65:1254-1261, whose nonrandomised PIT has this middle as its mean.
+        Sources: Gelman et al., Bayesian Data Analysis, 3rd ed., sections 6.3 and 7.2; Czado, Gneiting & Held (2009),
+        "Predictive model assessment for count data", Biometrics 65:1254-1261, whose nonrandomised PIT has this middle as
+        its mean.
 
         >>> import gridbayes as gb
         >>> post = gb.complete_pooling([1, 4, 40], sigma=5, theta=gb.Normal(0, 100))
         >>> post.pit().round(3).values.tolist()
         [0.008, 0.029, 1.0]
+        >>> post.pit(loo=True).round(4).values.tolist()
+        [0.0003, 0.0025, 1.0]
         """
         import xarray as xr
 
-        values = self._ask("pit")()
+        values = self._ask("pit")(loo)
         coordinates: dict[str, object] = {"row": np.arange(len(values))}
         labels = getattr(self.model, "groups_of_rows", None)
         if labels is not None:

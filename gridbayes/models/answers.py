@@ -172,11 +172,19 @@ class Answers(ABC):
         data = self.model.observations
         return tuple(data.groups[d] for d in data.codes)
 
-    def pit(self) -> Float[np.ndarray, " row"]:
-        """P(y_new <= y_r | t) of a new row in each row's group, with its known number; of counts the middle of the step."""
+    def pit(self, loo: bool) -> Float[np.ndarray, " row"]:
+        """P(y_new <= y_r | t) of a new row in each row's group, with its known number; of counts the middle of the step.
+
+        With `loo` given the other rows.
+        """
         rows, which = rows_again(self.model)
-        y, place = self.observed(rows), middle_of_step if self.discrete else Marginal.cdf
-        return np.array([float(place(y[kind], value)) for kind, value in zip(which, self.outcomes[0], strict=True)])
+        at, place = self.outcomes[0], middle_of_step if self.discrete else Marginal.cdf
+        if loo:
+            without, _ = swaps_of(self.model.observations, "row")
+            y = (self._without(without, row, rows, kind) for row, kind in enumerate(which.tolist()))
+        else:
+            y = map(self.observed(rows).__getitem__, which)
+        return np.array([float(place(predicted, value)) for predicted, value in zip(y, at, strict=True)])
 
     def replicated(self, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draw row"]:
         """Independent draws of all rows: of the parameters, and of the rows given them."""
@@ -186,6 +194,17 @@ class Answers(ABC):
     @abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Draws of all parameters."""
+
+    def _without(self, without: Swaps, row: int, rows: NewRows, kind: int) -> Marginal:
+        """y of a new row of this kind, given all rows but one; ValueError where these leave no posterior."""
+        rest = replace(self.model, observations=without.whole(row))
+        try:
+            refuse_improper(rest)
+        except ValueError as error:
+            raise ValueError(f"{self.title} has no posterior without {without.named(row)}: {error}") from None
+        known = None if rows.known is None else rows.known[[kind]]
+        (y,) = self._of(rest).observed(NewRows(rest, (rows.groups[kind],), rows.label, known))
+        return y
 
     # --- leave-one-out ------------------------------------------------------------------------------------------------
 
