@@ -64,7 +64,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["plots"],
     ["explorers.controls"],
     ["explorers.view"],
-    ["explorers.svg"],
+    ["explorers.calls", "explorers.marks", "explorers.svg"],
     ["explorers.frame", "explorers.pooling"],
     ["explorers.page", "explorers.widget"],
     ["explorers.explorer"],

@@ -1,6 +1,7 @@
 """A frame: the picture of one state, its sentences and its numbers, as SVG to keep and as HTML that fits any width."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gridbayes.explorers.controls import State
@@ -135,8 +136,8 @@ def _label(subject: Subject, state: State, view: View) -> str:
 def _value(value: object) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return f"{value:.4g}"
-    if hasattr(value, "items"):
-        return f"{sum(map(len, value.values()))} values in {len(value)} groups"  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(value, Mapping):
+        return f"{sum(map(len, value.values()))} values in {len(value)} groups"
     return str(value)
 
 

@@ -1,6 +1,6 @@
 """What a frame shows, as numbers in the data's own unit: panels of lines and dots, estimates, and what is said of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gridbayes.explorers.controls import Control, State
+from gridbayes.summaries import Marginal
 
 __all__ = ["Band", "Cells", "Dots", "Estimate", "Line", "Mark", "Panel", "Subject", "View", "estimates_of"]
 
@@ -107,10 +108,25 @@ class View:
 class Subject(Protocol):
     """What an explorer explores: its controls, and pure functions of their state."""
 
-    title: str
-    controls: tuple[Control, ...]
-    presets: Mapping[str, Mapping[str, object]]
-    play: tuple[str, ...]
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        ...
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """In order of sight: at most five, and those under "more"."""
+        ...
+
+    @property
+    def presets(self) -> Mapping[str, Mapping[str, object]]:
+        """Named settings to start from."""
+        ...
+
+    @property
+    def play(self) -> tuple[str, ...]:
+        """Sliders that can play; a page is over the first of them."""
+        ...
 
     def view(self, state: State) -> View:
         """The public call of this state, as numbers to draw."""
@@ -121,6 +137,8 @@ class Subject(Protocol):
         ...
 
 
-def estimates_of(rows) -> dict[str, Estimate]:
+def estimates_of(rows: Iterable[tuple[str, Marginal]]) -> dict[str, Estimate]:
     """Mean, sd and the equal-tailed 89% interval of each row of a posterior (`post.rows`)."""
-    return {label: (each.mean, each.sd, *map(float, each.eti())) for label, each in rows}
+    rows = list(rows)
+    bounds = {label: each.eti() for label, each in rows}
+    return {label: (each.mean, each.sd, float(bounds[label][0]), float(bounds[label][1])) for label, each in rows}
