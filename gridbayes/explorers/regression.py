@@ -118,4 +118,4 @@ class Regression:
         label = f"y, {self.unit}" if self.unit else "y"
         key = (("mean line", ""), ("last", "last"))
         title = "lines and points"
-        return Panel(title, "x", (float(ends[0]), float(ends[1])), span, tuple(marks), (), label, key, True, 388)
+        return Panel(title, "x", (float(ends[0]), float(ends[1])), span, tuple(marks), (), label, key, True)

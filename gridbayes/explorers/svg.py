@@ -101,8 +101,8 @@ def elements(panel: Panel, held: Panel | None = None, before: Panel | None = Non
     drawn = [_polyline(axes, ghost, "last") for ghost in ghosts]
     drawn += [element for mark in panel.marks for element in _drawn(axes, mark)]
     clip = f'<svg x="{axes.left - 8}" y="{axes.top - 2}" width="{axes.right - axes.left + 16}" '
-    clip += f'height="{axes.bottom - axes.top + 4}" viewBox="{axes.left - 8} {axes.top - 2} '
-    clip += f'{axes.right - axes.left + 16} {axes.bottom - axes.top + 4}">'
+    clip += f'height="{axes.bottom - axes.top + 8}" viewBox="{axes.left - 8} {axes.top - 2} '
+    clip += f'{axes.right - axes.left + 16} {axes.bottom - axes.top + 8}">'
     return [*_frame(axes, panel), clip, *drawn, "</svg>"]
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from gridbayes.explorers.controls import Control, State
 from gridbayes.summaries import Marginal
 
-__all__ = ["Band", "Cells", "Dots", "Estimate", "Line", "Mark", "Panel", "Subject", "View", "estimates_of"]
+__all__ = ["Band", "Cells", "Dots", "Estimate", "Line", "Mark", "Moments", "Panel", "Subject", "View", "estimates_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,7 @@ class Cells:
 
 
 type Mark = Line | Band | Dots | Cells
+type Moments = tuple[float, float]  # mean and sd
 type Estimate = tuple[float, float, float, float]  # mean, sd, and the bounds of the 89% interval
 
 
@@ -93,13 +94,13 @@ class View:
     Parameters
     ----------
     panels : in reading order.
-    numbers : the estimate of each parameter, by the label that a summary gives it.
+    numbers : the estimate of each parameter, by the label that a summary gives it; moments alone where intervals take long.
     story : one sentence of what is seen.
     accuracy : how far the numbers are to be trusted, in one line.
     """
 
     panels: tuple[Panel, ...]
-    numbers: Mapping[str, Estimate]
+    numbers: Mapping[str, Estimate] | Mapping[str, Moments]
     story: str
     accuracy: str
 
