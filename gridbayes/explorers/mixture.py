@@ -133,7 +133,7 @@ class Mixture:
         label = f"y, {self.unit}" if self.unit else "y"
         key = (("first", ""), ("second", "6 3"), ("last", "last"))
         top = 1.1 * max(float(heights.max()), *(float(line.y.max()) for line in marks if isinstance(line, Line)))
-        return Panel("values and components", label, span, (0.0, top), tuple(marks), key=key, height=260)
+        return Panel("values", label, span, (0.0, top), tuple(marks), key=key, height=260)
 
     def _rows_panel(self, name: str, post: Posterior) -> Panel:
         """The mean of each component's parameter, with one sd to either side."""
@@ -142,7 +142,7 @@ class Mixture:
             ends = np.array([each.mean - each.sd, each.mean + each.sd])
             marks += [
                 Line(ends, np.full(2, float(k)), k, width=4, last=True),
-                Dots(ends.mean(keepdims=True), np.array([k]), k),
+                Dots(ends.mean(keepdims=True), np.array([float(k)]), k),
             ]
         found = [mark.x for mark in marks]  # pyright: ignore[reportAttributeAccessIssue] (lines and dots)
         low, high = float(np.concatenate(found).min()), float(np.concatenate(found).max())

@@ -84,7 +84,7 @@ class NormalSample:
         panels = [density_panel(name, self._named(name), marginals[name], priors[name], spans[name]) for name in spans]
         low, high = around(estimates["next value"], 1.6)
         span = min(low, float(values.min())), max(high, float(values.max()))
-        following = density_panel("values and the next one", self._named("y"), predicted, None, span)
+        following = density_panel("the next value", self._named("y"), predicted, None, span)
         places = Dots(values, np.full(len(values), 0.06 * following.y[1]), 1, hollow=True)
         shown = Panel(
             following.title, following.x_label, span, following.y, (*following.marks, places), key=following.key
