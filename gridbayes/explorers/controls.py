@@ -12,7 +12,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Choice", "Control", "Slider", "State", "Switch", "Table", "numbers_of", "start_of", "state_of", "text_of"]
+__all__ = [
+    "Choice",
+    "Control",
+    "Slider",
+    "State",
+    "Switch",
+    "Table",
+    "decade_of",
+    "numbers_of",
+    "start_of",
+    "state_of",
+    "text_of",
+]
 
 type State = Mapping[str, Any]  # the value of each control; read-only
 
@@ -102,6 +114,7 @@ class Table:
     ----------
     least : how many numbers there must be in all.
     positive : whether all must be above 0.
+    fixed : whether no group can be added, and each has as many numbers as any other.
     """
 
     name: str
@@ -109,6 +122,7 @@ class Table:
     start: Mapping[str, Any]
     least: int = 1
     positive: bool = False
+    fixed: bool = False
     more: bool = False
 
     def read(self, value: Any) -> Mapping[str, tuple[float, ...]]:
@@ -120,6 +134,9 @@ class Table:
             raise ValueError(
                 f"{self.name} must hold at least {self.least} values; {count} are left. Type some numbers."
             )
+        if self.fixed and (set(table) != set(self.start) or len(set(map(len, table.values()))) > 1):
+            counts = ", ".join(f"{len(cell)} of {group}" for group, cell in table.items())
+            raise ValueError(f"{self.name} must hold equally many of {' and '.join(self.start)}; there are {counts}.")
         low = min((x for cell in table.values() for x in cell), default=1.0)
         if self.positive and low <= 0:
             raise ValueError(f"{self.name} must be positive; {low:g} is among them. Type numbers above 0.")
@@ -159,6 +176,12 @@ def numbers_of(name: str, group: object, cell: Any) -> tuple[float, ...]:
         rule = f"{name}[{group}] must be between -{LARGEST:g} and {LARGEST:g}"
         raise ValueError(f"{rule}; {large[0]:g} is among them. Change the unit of the data.")
     return numbers
+
+
+def decade_of(table: Mapping[str, tuple[float, ...]]) -> float:
+    """The power of ten below the range of all values of a table and 0: what sliders begin from."""
+    values = [0.0, *(x for cell in table.values() for x in cell)]
+    return 10.0 ** math.floor(math.log10(max(values) - min(values) or 1.0))
 
 
 def text_of(numbers: tuple[float, ...]) -> str:

@@ -1,32 +1,48 @@
 """The public call for explorers."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 
+from gridbayes.datasets import punctuality
 from gridbayes.explorers.explorer import Explorer
+from gridbayes.explorers.mixture import Mixture
+from gridbayes.explorers.nodes import Nodes
+from gridbayes.explorers.normal import NormalSample
+from gridbayes.explorers.own_memo import OwnMemo
 from gridbayes.explorers.pooling import Pooling
+from gridbayes.explorers.regression import Regression
+from gridbayes.memos.memo import UserMemo
 from gridbayes.observations import observe
 from gridbayes.priors import HalfCauchy
+from gridbayes.rows import read_rows
 
 __all__ = ["explore"]
 
-KINDS: dict[str, Literal["complete", "no", "partial"]] = {
+POOLING: dict[str, Literal["complete", "no", "partial"]] = {
     "complete_pooling": "complete",
     "no_pooling": "no",
     "partial_pooling": "partial",
     "learned_sigma": "partial",
 }
+MODELS = (*POOLING, "normal", "mixture", "regression", "grid")
+SAMPLE = (9.1, 12.4, 7.7, 10.6, 11.5, 8.2, 13.9, 9.8, 10.1, 12.0)
+LINE = ((0, 1, 2, 3, 4, 5, 6, 7, 8, 9), (1.2, 0.9, 2.3, 2.2, 3.4, 3.1, 4.4, 4.0, 5.3, 5.6))
 
 
 def explore(
     y: object = None,
-    model: str = "partial_pooling",
+    model: str | UserMemo = "partial_pooling",
     *,
+    x: object = None,
     sigma: object = None,
+    data: object = None,
     value: str | None = None,
     group: object = None,
     groups: object = None,
+    grids: Mapping[str, object] | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
     unit: str = "",
     **settings: Any,
 ) -> Explorer:
@@ -34,12 +50,18 @@ def explore(
 
     Parameters
     ----------
-    y : values by group, as `gridbayes.observe` takes them. Left out: minutes late of three professors.
-    model : "complete_pooling", "no_pooling", "partial_pooling", or "learned_sigma", where each group learns its own.
-    sigma : the known sd of a value: a number, or one a group; or HalfCauchy(scale), to learn one a group.
+    y : values by group, as `gridbayes.observe` takes them; of "normal", "mixture" and "regression" values, or the name of a
+        column of `data`. Left out, an example: of pooling minutes late of three professors, of a mixture simulated values.
+    model : "complete_pooling", "no_pooling", "partial_pooling", "learned_sigma" (each group learns its own), "normal",
+        "mixture", "regression", "grid" (nodes, range, and their price), or a `@gridbayes.memo` program.
+    x : inputs of "regression".
+    sigma : of pooling the known sd of a value: a number, or one a group; or HalfCauchy(scale), to learn one a group.
+    data : a table with the columns x and y.
     value, group, groups : column names or labels; see `gridbayes.observe`.
+    grids : of a memo, as in its call.
+    ranges : of a memo, low and high of its parameters' sliders by name.
     unit : of a value, for the axes.
-    settings : where controls stand at first, by name: `mu_scale=1, tau_scale=3`.
+    settings : where controls stand at first, by name: `mu_scale=1, tau_scale=3`; of a memo all of its parameters.
 
     Returns
     -------
@@ -56,30 +78,58 @@ def explore(
     >>> print(explorer.code().splitlines()[4])
         sigma=15.0,
     """
-    if model not in KINDS:
-        raise ValueError(f"model must be one of {', '.join(KINDS)}; model is {model!r}.")
-    learned = model == "learned_sigma" or hasattr(sigma, "logpdf")
-    subject = Pooling(KINDS[model], learned, unit=unit)
+    if isinstance(model, UserMemo):
+        return Explorer(OwnMemo(model, grids or {}, settings, ranges or {}))
+    if model not in MODELS:
+        raise ValueError(f"model must be one of {', '.join(MODELS)}, or a gridbayes.memo; model is {model!r}.")
+    if model in POOLING:
+        return _pooling(POOLING[model], y, model == "learned_sigma", sigma, (value, group, groups), unit, settings)
+    if sigma is not None:
+        settings = {"sigma": sigma, **settings}
+    if model == "grid":
+        rows = observe(punctuality().values if y is None else y, value=value, group=group, groups=groups)
+        return Explorer(Nodes({"values": rows.values.tolist()}, unit), **settings)
+    if model == "regression":
+        given = read_rows(*(LINE if y is None else (x, y)), data)
+        if given.inputs.x.shape[1] != 1:
+            raise ValueError(f"x must be one input here; there are {given.inputs.x.shape[1]}. Use linear_regression.")
+        table = {"x": given.inputs.x[:, 0].tolist(), "y": given.y.tolist()}
+        return Explorer(Regression(table, unit), **settings)
+    if y is None:
+        subject = Mixture(unit=unit) if model == "mixture" else NormalSample({"values": list(SAMPLE)}, unit)
+        return Explorer(subject, **settings)
+    sample = read_rows(y, y, data).y.tolist()
+    subject = Mixture(tuple(sample), unit) if model == "mixture" else NormalSample({"values": sample}, unit)
+    return Explorer(subject, **settings)
+
+
+def _pooling(
+    kind: Literal["complete", "no", "partial"],
+    y: object,
+    learned: bool,
+    sigma: object,
+    names: tuple[str | None, object, object],
+    unit: str,
+    settings: dict[str, Any],
+) -> Explorer:
+    """The explorer of a pooling model; what is known of sigma goes to its slider, and by group to its table."""
+    learned = learned or hasattr(sigma, "logpdf")
     if learned and sigma is not None:
         settings = {"sigma_scale": _scale_of(sigma), **settings}
-    if y is None:
-        known = {} if learned or sigma is None else {"sigma": sigma}
-        return Explorer(subject, **known, **settings)
+    value, group, groups = names
+    y = punctuality().values if y is None else y
     observations = observe(y, sigma=None if learned else sigma, value=value, group=group, groups=groups)
-    labels = [str(label) for label in observations.groups]
-    data = {label: observations.values[observations.codes == d].tolist() for d, label in enumerate(labels)}
+    of = {str(label): observations.codes == d for d, label in enumerate(observations.groups)}
+    data = {label: observations.values[rows].tolist() for label, rows in of.items()}
     if observations.errors is None:
-        return Explorer(Pooling(KINDS[model], learned, data, unit=unit), **settings)
-    own = [np.unique(observations.errors[observations.codes == d]) for d in range(len(labels))]
-    mixed = [label for label, each in zip(labels, own, strict=True) if len(each) > 1]
+        return Explorer(Pooling(kind, learned, data, unit=unit), **settings)
+    errors = {label: np.unique(observations.errors[rows]).tolist() for label, rows in of.items()}
+    mixed = [label for label, own in errors.items() if len(own) > 1]
     if mixed:
         raise ValueError(f"sigma must be one a group here; {mixed[0]} has several. Use gridbayes.partial_pooling.")
     if len(np.unique(observations.errors)) == 1:
-        return Explorer(
-            Pooling(KINDS[model], learned, data, unit=unit), **{"sigma": observations.errors[0], **settings}
-        )
-    errors = {label: each.tolist() for label, each in zip(labels, own, strict=True)}
-    return Explorer(Pooling(KINDS[model], learned, data, errors, unit), **settings)
+        return Explorer(Pooling(kind, learned, data, unit=unit), **{"sigma": observations.errors[0], **settings})
+    return Explorer(Pooling(kind, learned, data, errors, unit), **settings)
 
 
 def _scale_of(sigma: object) -> float:

@@ -1,21 +1,23 @@
 """A frame: the picture of one state, its sentences and its numbers, as SVG to keep and as HTML that fits any width."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gridbayes.explorers.controls import State
 from gridbayes.explorers.svg import STYLE, WIDTH, elements, escaped, number_text
-from gridbayes.explorers.view import Dots, Panel, Subject, View
+from gridbayes.explorers.view import Dots, Estimate, Moments, Panel, Subject, View
 
 __all__ = ["LAYOUT", "Frame", "frame_of"]
 
 GAP, LINE = 12, 20  # px between panels, and from a line of text to the next
+STATED = 12  # estimates in a label; the table has all
 WRAP = 100  # characters of a line below a picture
 
 LAYOUT = """
 .gb-panels { display: grid; gap: 8px 12px; max-width: 1080px;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 360px), 1fr)); grid-auto-flow: dense; }
-.gb-panels > svg { width: 100%; height: auto; display: block; }
+.gb-panels > svg { width: 100%; max-width: 640px; height: auto; display: block; }
 .gb-panels > .tall { grid-row: span 2; }
 .gb p { margin: 6px 8px; line-height: 1.35; overflow-wrap: anywhere; }
 .gb table { border-collapse: collapse; margin: 4px 8px; }
@@ -125,18 +127,21 @@ def opening(height: int) -> str:
 def _label(subject: Subject, state: State, view: View) -> str:
     """The picture in one sentence: the controls' values, then the estimates."""
     controls = ", ".join(f"{control.name} {_value(state[control.name])}" for control in subject.controls)
-    numbers = "; ".join(
-        f"{label} {number_text(mean)}, 89% interval {number_text(low)} to {number_text(high)}"
-        for label, (mean, _, low, high) in list(view.numbers.items())[:12]
-    )
+    numbers = "; ".join(f"{label} {_estimate(row)}" for label, row in list(view.numbers.items())[:STATED])
     return f"{subject.title} with {controls}. Panels: {', '.join(panel.title for panel in view.panels)}. {numbers}."
+
+
+def _estimate(row: Estimate | Moments) -> str:
+    if len(row) == 2:
+        return f"{number_text(row[0])}, sd {number_text(row[1])}"
+    return f"{number_text(row[0])}, 89% interval {number_text(row[2])} to {number_text(row[3])}"
 
 
 def _value(value: object) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return f"{value:.4g}"
-    if hasattr(value, "items"):
-        return f"{sum(map(len, value.values()))} values in {len(value)} groups"  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(value, Mapping):
+        return f"{sum(map(len, value.values()))} values in {len(value)} groups"
     return str(value)
 
 

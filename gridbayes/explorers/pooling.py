@@ -8,16 +8,16 @@ serve every move of a prior's slider. An empty group at the end has the predicti
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
 
-from gridbayes.accuracy import Comparison
 from gridbayes.datasets import eight_schools, punctuality
+from gridbayes.explorers.calls import call_text, price
 from gridbayes.explorers.controls import Choice, Control, Slider, State, Switch, Table
+from gridbayes.explorers.marks import density_panel, height_of, row_marks, row_panel
 from gridbayes.explorers.svg import number_text
 from gridbayes.explorers.view import Cells, Dots, Estimate, Line, Mark, Panel, View, estimates_of
 from gridbayes.grids import Grid, stretched
@@ -28,7 +28,7 @@ from gridbayes.posterior import Posterior
 from gridbayes.priors import Exponential, HalfCauchy, HalfNormal, Normal, Prior, Uniform
 from gridbayes.summaries import Marginal
 
-__all__ = ["PRESETS", "Pooling", "argument_text", "call_text", "density_marks", "price"]
+__all__ = ["Pooling"]
 
 NEW = "a new group"
 TAU = {
@@ -38,7 +38,6 @@ TAU = {
     "uniform": lambda scale: Uniform(0.0, scale),
 }
 CALLS = {"complete": complete_pooling, "no": no_pooling, "partial": partial_pooling}
-KEY = (("prior", "6 4"), ("posterior", ""), ("last", "last"))
 
 type Span = tuple[float, float, int, float, float]  # low, high, count, centre, scale, as `stretched` takes them
 type Row = tuple[str, Marginal, Estimate]  # of a group
@@ -188,8 +187,8 @@ class Pooling:
         if self.kind == "partial":
             mu, tau = post.marginals["mu"][0], post.marginals["tau"][0]
             top = float(np.clip(3 * estimates["tau"][3], self._reach(state) / 20, 1.2 * self._reach(state)))
-            first = _density("mu", self._named("mu"), mu, priors["mu"], panels[0].x)
-            second = _density("tau", self._named("tau"), tau, priors["tau"], (0.0, top))
+            first = density_panel("mu", self._named("mu"), mu, priors["mu"], panels[0].x)
+            second = density_panel("tau", self._named("tau"), tau, priors["tau"], (0.0, top))
             panels = [first, second, *panels] if self.learned else [first, *panels, second]
             if state["joint"]:
                 panels.append(self._joint(post, panels[0].x, (0.0, top)))
@@ -211,17 +210,19 @@ class Pooling:
         values, beside = np.concatenate([*state["data"].values(), [state["mu_mean"]]]), 0.2 * self._reach(state)
         x = float(values.min() - beside), float(values.max() + beside)
         names = tuple(group for group, *_ in thetas)
-        return _rows("theta: values, estimates", self._named("theta"), names, x, marks, 0 if self.learned else 388)
+        return row_panel("theta: values, estimates", self._named("theta"), names, x, marks, 0 if self.learned else 388)
 
     def _of_sigma(self, state: State, sigmas: list[Row]) -> Panel:
         marks = [mark for i, (_, sigma, estimate) in enumerate(sigmas) for mark in row_marks(i, sigma, estimate)]
         names, span = tuple(group for group, *_ in sigmas), (0.0, 0.9 * self._reach(state))
-        return _rows("sigma", self._named("sigma"), names, span, marks, _height(len(sigmas) + 1))  # as high as theta's
+        return row_panel(
+            "sigma", self._named("sigma"), names, span, marks, height_of(len(sigmas) + 1)
+        )  # as high as theta's
 
     def _joint(self, post: Posterior, mu: tuple[float, float], tau: tuple[float, float]) -> Panel:
         masses = post.joint("mu", "tau").values
         x, y = (post.marginals[name][0].grid for name in ("mu", "tau"))
-        density = masses / np.outer(x.weights, y.weights)  # pyright: ignore[reportArgumentType]
+        density = masses / np.exp(np.add.outer(x.log_weight, y.log_weight))
         cells = Cells(_edges(x), _edges(y), density)
         return Panel("joint: mu and tau", self._named("mu"), mu, tau, (cells,), y_label="tau", rigid=True)
 
@@ -258,82 +259,9 @@ class Pooling:
         return "; ".join([price(post, self.fit(state, halved=True)), *cut]) + "."
 
 
-# --- shared with other explorers ----------------------------------------------------------------------------------------
-
-
-def price(post: Posterior, coarse: Posterior) -> str:
-    """How far the means are from those on every other node: an upper bound of what finer grids would change."""
-    pairs = zip(post.rows, coarse.rows, strict=True)
-    found = [Comparison(label, one, other, "half of the nodes").error("mean") for (label, one), (_, other) in pairs]
-    worst = max((error for error in found if error), key=lambda error: error.size)
-    nodes = " x ".join(str(len(marginals[0].grid)) for marginals in post.marginals.values())
-    return (
-        f"Grids of {nodes} nodes: with half of them no mean is farther off than {worst.size:.1g} sd ({worst.quantity})"
-    )
-
-
-def call_text(name: str, data: object, arguments: Mapping[str, object], texts: Mapping[str, str]) -> str:
-    """Python text of a public call: `arguments` are values, `texts` are text already."""
-    lines = [f"{key}={argument_text(value)}" for key, value in arguments.items()]
-    lines += [f"{key}={text}" for key, text in texts.items()]
-    inside = "".join(f"    {line},\n" for line in [argument_text(data), *lines])
-    return f"import gridbayes as gb\n\npost = gb.{name}(\n{inside})\n"
-
-
-def argument_text(value: object) -> str:
-    """A number, a container, or a prior with all its digits."""
-    if not isinstance(value, Prior):
-        return repr(value)
-    inside = ", ".join(repr(float(getattr(value, each.name))) for each in fields(value))  # pyright: ignore
-    return f"gb.{type(value).__name__}({inside})"
-
-
-def density_marks(marginal: Marginal, prior: Prior | None, colour: int = 0) -> list[Mark]:
-    """The prior dashed, the posterior filled, which stays for a move as a ghost."""
-    x = marginal.grid.nodes
-    marks: list[Mark] = [Line(*closed(x, marginal.density(x), 0.0), colour, filled=True, last=True)]
-    return marks if prior is None else [Line(x, np.exp(prior.logpdf(x)), None, "6 4"), *marks]
-
-
-def row_marks(place: int, marginal: Marginal, estimate: Estimate) -> list[Mark]:
-    """The density of a group above its interval and mean, in a row one unit high whose top is at `place` - 1/2."""
-    x, (mean, _, low, high) = marginal.grid.nodes, estimate
-    density, base = marginal.density(x), place + 0.34
-    return [
-        Line(*closed(x, base - 0.62 * density / density.max(), base), place, width=1.5, filled=True, last=True),
-        Line(np.array([low, high]), np.full(2, place + 0.34), place, width=4),
-        Dots(np.array([mean]), np.array([place + 0.34]), place),
-    ]
-
-
-def closed(
-    x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"], base: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """A curve that begins and ends on its base."""
-    return np.concatenate([x[:1], x, x[-1:]]), np.concatenate([[base], y, [base]])
-
-
-def _density(title: str, label: str, marginal: Marginal, prior: Prior, x: tuple[float, float]) -> Panel:
-    nodes = marginal.grid.nodes
-    top = float(np.max(marginal.density(nodes), where=(nodes >= x[0]) & (nodes <= x[1]), initial=1e-300))
-    return Panel(title, label, x, (0.0, 1.08 * top), tuple(density_marks(marginal, prior)), key=KEY)
-
-
-def _rows(
-    title: str, label: str, names: tuple[str, ...], x: tuple[float, float], marks: list[Mark], height: int
-) -> Panel:
-    rows = tuple(enumerate(names))
-    height = max(_height(len(names)), height)
-    return Panel(title, label, x, (len(names) - 0.5, -0.5), tuple(marks), rows, rigid=True, height=height)
-
-
 def _of(name: str, estimates: Mapping[str, Estimate]) -> list[Estimate]:
     """The estimates of a parameter, in the order of groups."""
     return [row for label, row in estimates.items() if label.partition("[")[0] == name]
-
-
-def _height(rows: int) -> int:
-    return max(190, 74 + 34 * rows)
 
 
 def _edges(grid: Grid) -> np.ndarray:

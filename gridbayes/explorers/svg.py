@@ -101,8 +101,8 @@ def elements(panel: Panel, held: Panel | None = None, before: Panel | None = Non
     drawn = [_polyline(axes, ghost, "last") for ghost in ghosts]
     drawn += [element for mark in panel.marks for element in _drawn(axes, mark)]
     clip = f'<svg x="{axes.left - 8}" y="{axes.top - 2}" width="{axes.right - axes.left + 16}" '
-    clip += f'height="{axes.bottom - axes.top + 4}" viewBox="{axes.left - 8} {axes.top - 2} '
-    clip += f'{axes.right - axes.left + 16} {axes.bottom - axes.top + 4}">'
+    clip += f'height="{axes.bottom - axes.top + 8}" viewBox="{axes.left - 8} {axes.top - 2} '
+    clip += f'{axes.right - axes.left + 16} {axes.bottom - axes.top + 8}">'
     return [*_frame(axes, panel), clip, *drawn, "</svg>"]
 
 
@@ -144,7 +144,7 @@ def _key(panel: Panel) -> list[str]:
     found, x = [], WIDTH - 6.0
     for name, dash in reversed(panel.key):
         found.append(f'<text class="tick" x="{x:g}" y="18" text-anchor="end">{escaped(name)}</text>')
-        x -= 7.2 * len(name) + 32
+        x -= 8 * len(name) + 32
         mark = 'class="last"' if dash == "last" else f'class="axis" stroke-width="2"{_dashes(dash)}'
         found.append(f'<line {mark} x1="{x + 4:g}" x2="{x + 28:g}" y1="13" y2="13"/>')
         x -= 10
@@ -182,7 +182,7 @@ def _path(axes: _Axes, x: Float[np.ndarray, " point"], y: Float[np.ndarray, " po
         seen = np.flatnonzero((x > axes.left - 12) & (x < axes.right + 12))
         inside = slice(max(seen[0] - 1, 0), seen[-1] + 2) if len(seen) else slice(0, 2)
         x, y = x[inside], y[inside]
-        kept = np.append(True, np.diff(np.floor(x / STEP)) != 0)
+        kept = np.append(True, (np.diff(np.floor(x / STEP)) != 0) | (np.abs(np.diff(y)) > STEP))
         kept[[1, -2, -1]] = True  # a curve that ends on its base stands twice at both ends
         x, y = x[kept], y[kept]
     tenths = np.rint(10 * np.stack([x, y], axis=1)).astype(int)

@@ -1,6 +1,6 @@
 """What a frame shows, as numbers in the data's own unit: panels of lines and dots, estimates, and what is said of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from gridbayes.explorers.controls import Control, State
+from gridbayes.summaries import Marginal
 
-__all__ = ["Band", "Cells", "Dots", "Estimate", "Line", "Mark", "Panel", "Subject", "View", "estimates_of"]
+__all__ = ["Band", "Cells", "Dots", "Estimate", "Line", "Mark", "Moments", "Panel", "Subject", "View", "estimates_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,7 @@ class Cells:
 
 
 type Mark = Line | Band | Dots | Cells
+type Moments = tuple[float, float]  # mean and sd
 type Estimate = tuple[float, float, float, float]  # mean, sd, and the bounds of the 89% interval
 
 
@@ -92,13 +94,13 @@ class View:
     Parameters
     ----------
     panels : in reading order.
-    numbers : the estimate of each parameter, by the label that a summary gives it.
+    numbers : the estimate of each parameter, by the label that a summary gives it; moments alone where intervals take long.
     story : one sentence of what is seen.
     accuracy : how far the numbers are to be trusted, in one line.
     """
 
     panels: tuple[Panel, ...]
-    numbers: Mapping[str, Estimate]
+    numbers: Mapping[str, Estimate] | Mapping[str, Moments]
     story: str
     accuracy: str
 
@@ -107,10 +109,25 @@ class View:
 class Subject(Protocol):
     """What an explorer explores: its controls, and pure functions of their state."""
 
-    title: str
-    controls: tuple[Control, ...]
-    presets: Mapping[str, Mapping[str, object]]
-    play: tuple[str, ...]
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        ...
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """In order of sight: at most five, and those under "more"."""
+        ...
+
+    @property
+    def presets(self) -> Mapping[str, Mapping[str, object]]:
+        """Named settings to start from."""
+        ...
+
+    @property
+    def play(self) -> tuple[str, ...]:
+        """Sliders that can play; a page is over the first of them."""
+        ...
 
     def view(self, state: State) -> View:
         """The public call of this state, as numbers to draw."""
@@ -121,6 +138,8 @@ class Subject(Protocol):
         ...
 
 
-def estimates_of(rows) -> dict[str, Estimate]:
+def estimates_of(rows: Iterable[tuple[str, Marginal]]) -> dict[str, Estimate]:
     """Mean, sd and the equal-tailed 89% interval of each row of a posterior (`post.rows`)."""
-    return {label: (each.mean, each.sd, *map(float, each.eti())) for label, each in rows}
+    rows = list(rows)
+    bounds = {label: each.eti() for label, each in rows}
+    return {label: (each.mean, each.sd, float(bounds[label][0]), float(bounds[label][1])) for label, each in rows}

@@ -39,8 +39,8 @@ class Shell:
     def __init__(self, explorer: "Explorer"):
         self.explorer, self._busy = explorer, False
         self.picture, self.message = widgets.HTML(layout=WIDE), widgets.HTML(layout=WIDE)
-        self.sliders: dict[str, widgets.Widget] = {}
-        self.inputs: dict[str, widgets.Widget] = {}
+        self.sliders: dict[str, Any] = {}
+        self.inputs: dict[str, Any] = {}
         self.tables: dict[str, widgets.VBox] = {}
         rows = {control.name: self._row(control) for control in explorer.subject.controls}
         seen = [rows[control.name] for control in explorer.subject.controls if not control.more]
@@ -112,7 +112,7 @@ class Shell:
             cell.value = text_of(table.get(group, ()))
             cell.observe(lambda _, cells=cells: self._move({name: self._typed(cells)}), "value")
         inside: list[widgets.Widget] = list(cells.values())
-        if name == "data" and len(groups) > 1:
+        if name == "data" and not control.fixed:
             added = widgets.Text(
                 description="new group", placeholder="its name", continuous_update=False, layout=WIDE, **BOX
             )
@@ -144,7 +144,7 @@ class Shell:
                 found += [widgets.HTML(f"<b>Play {escaped(control.label.lower())}</b>"), player]
         return found
 
-    def _buttons(self) -> dict[str, widgets.Widget]:
+    def _buttons(self) -> dict[str, Any]:
         presets = widgets.Dropdown(options=("", *self.explorer.presets), description="preset", layout=WIDE, **BOX)
         presets.observe(
             lambda change: change["new"] and self._act(lambda: self.explorer.preset(change["new"])), "value"
@@ -155,7 +155,7 @@ class Shell:
             "Copy code": self._copy,
             "Save SVG": self._save,
         }
-        made: dict[str, widgets.Widget] = {"preset": presets}
+        made: dict[str, Any] = {"preset": presets}
         for name, action in actions.items():
             made[name] = widgets.Button(description=name, layout=widgets.Layout(width="auto"))
             made[name].on_click(lambda _, action=action: self._act(action))
