@@ -251,6 +251,18 @@ def test_box_and_slider_say_the_same(known):
     assert known.state["tau_scale"] == 5000 and shell.sliders["tau_scale"].value == pytest.approx(1000)
 
 
+def test_the_step_that_a_browser_sends_back_is_no_move(known):
+    """Told 7.3, a slider of 50 steps a decade answers 10^0.86; a hand that leaves and returns finds the first value."""
+    shell = Shell(known)
+    shell.inputs["tau_scale"].value = "7.3"
+    shell.sliders["tau_scale"].value = 10**0.86
+    assert known.state["tau_scale"] == 7.3 and shell.inputs["tau_scale"].value == "7.3"
+    shell = Shell(known.set(mu_scale=5))
+    for step, state in [(0.72, 5.248), (0.70, 5.0)]:
+        shell.sliders["mu_scale"].value = 10**step
+        assert known.state["mu_scale"] == state
+
+
 def test_at_most_five_controls_are_in_sight():
     for model in MODELS:
         assert 3 <= sum(not control.more for control in gb.explore(model=model).subject.controls) <= 5

@@ -5,6 +5,7 @@ meanwhile: none queue up. All widgets are made anew for each display, so two exp
 """
 
 import base64
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ __all__ = ["REFUSED", "Shell", "widget_of"]
 REFUSED = (ValueError, TypeError, ArithmeticError, MemoryError)  # what a bad value raises: said in place
 STEPS = 200  # of a slider from end to end
 FRAMES = 41  # of a play from end to end
-WIDE = widgets.Layout(width="100%", min_width="0")
+WIDE = widgets.Layout(width="auto", min_width="0")  # as wide as its column, margins included
 BOX = {"style": {"description_width": "110px"}}
 
 
@@ -37,7 +38,7 @@ class Shell:
     """
 
     def __init__(self, explorer: "Explorer"):
-        self.explorer, self._busy = explorer, False
+        self.explorer, self._busy, self._first = explorer, False, explorer.state
         self.picture, self.message = widgets.HTML(layout=WIDE), widgets.HTML(layout=WIDE)
         self.sliders: dict[str, Any] = {}
         self.inputs: dict[str, Any] = {}
@@ -48,7 +49,7 @@ class Shell:
         self.play = self._play()
         self.buttons = self._buttons()
         self.out = widgets.Textarea(
-            description="Code", layout=widgets.Layout(width="100%", height="160px", display="none")
+            description="Code", layout=widgets.Layout(width="auto", height="160px", display="none")
         )
         fold = widgets.Accordion([widgets.VBox([*more, *self.play])], titles=("More",), selected_index=None)
         hand = widgets.VBox(
@@ -97,7 +98,7 @@ class Shell:
             step = (control.high - control.low) / STEPS
             made = widgets.FloatSlider(min=control.low, max=control.high, step=step, value=control.start, **bare)
         self.sliders[control.name], self.inputs[control.name] = made, box
-        made.observe(lambda change: self._move({control.name: _rounded(change["new"])}), "value")
+        made.observe(lambda change: self._slid(control, change["new"]), "value")
         box.observe(lambda change: self._move({control.name: change["new"]}), "value")
         return widgets.HBox([box, made], layout=widgets.Layout(flex_flow="row wrap"))
 
@@ -145,7 +146,8 @@ class Shell:
         return found
 
     def _buttons(self) -> dict[str, Any]:
-        presets = widgets.Dropdown(options=("", *self.explorer.presets), description="preset", layout=WIDE, **BOX)
+        row = widgets.Layout(flex="1 1 100%", width="auto", min_width="0")
+        presets = widgets.Dropdown(options=("", *self.explorer.presets), description="preset", layout=row, **BOX)
         presets.observe(
             lambda change: change["new"] and self._act(lambda: self.explorer.preset(change["new"])), "value"
         )
@@ -166,6 +168,16 @@ class Shell:
     def _move(self, changes: Mapping[str, Any]) -> None:
         if not self._busy:
             self._act(lambda: self.explorer.set(**changes))
+
+    def _slid(self, control: Slider, value: float) -> None:
+        """The hand is at a step, which stands for the present value or the first where that is nearest to it.
+
+        A browser that is told a value between two steps sends back the nearest step: that is no move.
+        """
+        at = _step(control, value)
+        if at != _step(control, self.explorer.state[control.name]):
+            first = self._first[control.name]
+            self._move({control.name: first if at == _step(control, first) else float(f"{value:.4g}")})
 
     def _act(self, action: Callable[[], object]) -> None:
         """Do it and draw; where it is refused, say so and keep the picture and all that is typed.
@@ -204,7 +216,8 @@ class Shell:
         elif isinstance(control, Slider):
             self.inputs[control.name].value = f"{value:.6g}"
             slider = self.sliders[control.name]
-            slider.value = min(max(value, control.low), control.high)
+            if _step(control, slider.value) != _step(control, value):
+                slider.value = min(max(value, control.low), control.high)
         else:
             self.inputs[control.name].value = value
 
@@ -224,6 +237,10 @@ def widget_of(explorer: "Explorer") -> widgets.Widget:
     return Shell(explorer).root
 
 
-def _rounded(x: float) -> float:
-    """A slider's value without the digits that no hand meant."""
-    return float(f"{x:.4g}")
+def _step(control: Slider, value: float) -> int:
+    """The number of a slider's step nearest to a value; those beyond an end are at that end."""
+    value = min(max(value, control.low), control.high)
+    if control.whole:
+        return round(value)
+    low, high, at = (math.log(x) if control.log else x for x in (control.low, control.high, value))
+    return round(STEPS * (at - low) / (high - low))
