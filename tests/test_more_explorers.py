@@ -153,7 +153,7 @@ def test_what_a_model_refuses_is_said_in_place(explorer):
     picture = shell.picture.value
     shell.inputs["reach"].value = "0.01"
     said = "".join(Elements(shell.message.value).texts)
-    with pytest.raises(ValueError) as refused:  # noqa: PT011 (its text is what is compared)
+    with pytest.raises(ValueError) as refused:
         explorer.set(reach=0.01)
     assert said == str(refused.value) and "grids" in said
     assert shell.picture.value == picture
