@@ -1,12 +1,13 @@
-"""What the site makes of the repository: the gallery of gridbayes/figures.py, the course of notebooks/, docstrings."""
+"""What the site makes of the repository: the gallery of the registry of figures, the course of notebooks/, docstrings."""
 
 import ast
 import inspect
 import json
 import re
 from pathlib import Path
+from types import ModuleType
 
-from gridbayes import figures
+from gridbayes import figures, lessons
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -41,19 +42,22 @@ def gallery() -> str:
         caption = inspect.getdoc(draw)
         picture = f"![{caption}](../../figures/{name}.png)"
         parts.append(f"## `{name}`\n\n{caption}\n\n{picture}\n\n{folded(drawing(name))}")
-    return "\n\n".join([*parts, f"## What they share\n\n{fenced(preamble())}"]) + "\n"
+    shared = "\n\n".join(fenced(preamble(module)) for module in (lessons, figures))
+    return "\n\n".join([*parts, f"## What they share\n\n{shared}"]) + "\n"
 
 
-def preamble() -> str:
-    """The top of figures.py: what its figures share."""
-    return inspect.getsource(figures).split("\n\n# ---")[0]
+def preamble(module: ModuleType) -> str:
+    """The top of a file of figures: what they share."""
+    return inspect.getsource(module).split("\n\n# ---")[0]
 
 
 def drawing(name: str) -> str:
-    """The functions of figures.py that draw a figure: its own, below those that it calls and the preamble lacks."""
-    source = inspect.getsource(figures)
+    """The functions that draw a figure: its own, below those of the same file that it calls and the preamble lacks."""
+    module = inspect.getmodule(figures.FIGURES[name])
+    assert module is not None
+    source = inspect.getsource(module)
     functions = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
-    shared = {node.name for node in ast.parse(preamble()).body if isinstance(node, ast.FunctionDef)}
+    shared = {node.name for node in ast.parse(preamble(module)).body if isinstance(node, ast.FunctionDef)}
     needed, found = [name], []
     while needed:
         found.insert(0, needed.pop())

@@ -6,7 +6,9 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     from gridbayes import datasets
     from gridbayes.comparison import compare
     from gridbayes.enumeration.enumeration import enumerate
-    from gridbayes.grids import Grid, gauss_legendre, geomspace, linspace, trapezoid
+    from gridbayes.explorers.explore import explore
+    from gridbayes.explorers.explorer import Explorer
+    from gridbayes.grids import Grid, gauss_legendre, geomspace, linspace, stretched, trapezoid
     from gridbayes.likelihoods import Bernoulli, Binomial, Poisson, StudentTErrors
     from gridbayes.memos.memo import memo, sweep
     from gridbayes.models.complete_pooling import complete_pooling
@@ -53,6 +55,7 @@ __all__ = [
     "Beta",
     "Binomial",
     "Cauchy",
+    "Explorer",
     "Exponential",
     "Flat",
     "Gamma",
@@ -83,6 +86,7 @@ __all__ = [
     "complete_pooling",
     "datasets",
     "enumerate",
+    "explore",
     "gauss_legendre",
     "geomspace",
     "linear_regression",
@@ -100,6 +104,7 @@ __all__ = [
     "proportion",
     "quadrature",
     "sensitivity",
+    "stretched",
     "sweep",
     "trapezoid",
 ]

@@ -272,11 +272,12 @@ class Accuracy:
             scale's tail where it is not a parameter here: what is cut off the one is missing in the other.
         """
         source = "refinement of nodes"
-        tails = {label: Tail.of(marginal, supports.get(_name(label), REAL_LINE)) for label, marginal in posterior.rows}
+        continuous = {label: marginal for label, marginal in posterior.rows if marginal.grid.rule != "points"}
+        tails = {label: Tail.of(each, supports.get(_name(label), REAL_LINE)) for label, each in continuous.items()}
         lost = {label: tails[of] if isinstance(of, str) else of for label, of in (follow or {}).items()}
-        tails |= {label: tails[label].with_scale(tail) for label, tail in lost.items()}
+        tails |= {label: tails[label].with_scale(tail) for label, tail in lost.items() if label in tails}
         comparisons = [
-            Comparison(label, reported, other, source, tails[label])
+            Comparison(label, reported, other, source, tails.get(label))
             for (label, reported), (_, other) in zip(posterior.rows, coarse.rows, strict=True)
         ]
         distance = abs(posterior.log_evidence - coarse.log_evidence) + ROUNDING + RELATIVE * abs(posterior.log_evidence)

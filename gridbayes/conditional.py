@@ -39,7 +39,9 @@ __all__ = [
 CHUNK = 2**16  # numbers in one temporary: more of them do not fit into a core's cache
 LOG_2PI = float(np.log(2 * np.pi))
 NEGLIGIBLE = 40.0  # e**-40 = 4e-18: what a cell may weigh, relative to the heaviest, and be left out of a window
+SMOOTH, FEW = 1.5, 24  # a normal that is so many sds of mu wide has its sum over mu, to 1e-12, from so many nodes of it
 WITHIN = 4.0  # widths of a normal that a panel may span and its nodes still sum over it, to 1e-15
+MIDDLE = np.array([-5, -3, -1.7, -0.9, -0.4, -0.1, 0, 0.2, 0.6, 1.2, 2.2, 4])
 REACH = 9.0  # standard deviations of a normal that hold all but 2e-19 of it
 
 
@@ -93,11 +95,25 @@ class Conditional:
 
     @cached_property
     def location(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and sd of mu | k, t for a normal or flat prior; for another prior under a flat one. Each (cell,)."""
+        """Mean and sd of mu | k, t for a normal or flat prior; for another prior under a flat one, or without rows its
+        middle and about its width. Each (cell,)."""
         _, total, m = self.sums
         if isinstance(self.prior, Normal):
             return location(total, m, self.prior.loc, self.prior.scale)
+        if self.has_no_rows:
+            low, middle, high = (float(q) for q in self.prior.ppf(np.array([0.16, 0.5, 0.84])))
+            return np.full_like(m, middle), np.full_like(m, (high - low) / 2)
         return m, 1 / np.sqrt(np.maximum(total, np.finfo(float).tiny))
+
+    @cached_property
+    def log_prior_mass(self) -> Float[np.ndarray, "cell"]:
+        """log of the prior of mu smoothed by what the rows say of it, N(m, 1 / sqrt(P)): for a prior that is not normal."""
+        return log_convolution(self.prior, *self.location)
+
+    @property
+    def has_no_rows(self) -> bool:
+        """Whether nothing was measured: mu keeps its prior."""
+        return not self.sums[1].any()
 
     @property
     def is_normal(self) -> bool:
@@ -148,34 +164,62 @@ class Conditional:
         mean, sd = self._normal(x, cells)
         if self.is_normal:
             return mixtures(log_w, mean, sd, tol, order)
-        marks = _marks(self.prior)
-        edges = [_with_marks(edge, marks) for edge in _first_edges(mean, sd, log_w, normal_edges(tol, order))]
+        first = _first_edges(mean, sd, log_w, normal_edges(tol, order))
+        if self.has_no_rows:  # the prior may reach further than a normal of its width
+            edges = [np.union1d(edge, prior_edges(self.prior)) for edge in first]
+        else:
+            edges = [_with_marks(edge, _marks(self.prior)) for edge in first]
         if shared is None:
             return adapt(partial(self._log_sum, log_w, x, cells), edges, tol, order)
-        wide = self.tau[cells] >= _coarsest(*shared) / WITHIN
-        near = Affine(x.a[:, ~wide], x.b[:, ~wide], x.v[:, ~wide])
-        j, k = np.nonzero(shared[1][:, cells[wide]] > 1e-20)  # pairs of a node of mu and a cell: x given both is normal
-        given = np.flatnonzero(wide)[k]
-        log_p, mu = np.log(shared[1][j, cells[given]]), shared[0].nodes[j]
-        centre, width = x.a[:, given] + x.b[:, given] * mu, np.sqrt(x.v[:, given])
+        log_p, centre, width, near = self._given_mu(x, cells, *shared)
+        narrow = Affine(x.a[:, near], x.b[:, near], x.v[:, near])
 
         def log_density(item: np.ndarray, at: np.ndarray) -> np.ndarray:
-            parts = [self._log_sum(log_w[~wide], near, cells[~wide], item, at)] if not wide.all() else []
-            parts += [_log_mixture(log_p, centre, width, item, at)] if wide.any() else []
+            parts = [self._log_sum(log_w[near], narrow, cells[near], item, at)] if near.any() else []
+            parts += [_log_mixture(log_p, centre, width, item, at)] if not near.all() else []
             return np.logaddexp.reduce(parts, axis=0)
 
         return adapt(log_density, edges, tol, order)
 
+    def _given_mu(
+        self, x: Affine, cells: np.ndarray, grid: Grid, masses: Float[np.ndarray, "mu cell"]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """x as a mixture of normals given mu and a cell: log masses, means and sds; and the cells too narrow for that.
+
+        All nodes of mu that weigh anything, but only FEW where x hangs on mu so little that Gauss's rule has the sum.
+        """
+        narrow = self.tau[cells] < _coarsest(grid, masses[:, cells]) / WITHIN
+        held = masses[:, cells] > 1e-20
+        smooth = ~narrow & (np.sqrt(x.v) >= SMOOTH * x.b * self.location[1][cells]).all(axis=0)
+        smooth &= held.sum(axis=0) > 2 * FEW
+        few, p_few = gauss_rule(grid.nodes, masses[:, cells[smooth]].T, FEW)
+        j, k = np.nonzero(held & ~(narrow | smooth))
+        mu = np.concatenate([few.ravel(), grid.nodes[j]])
+        k = np.concatenate([np.repeat(np.flatnonzero(smooth), FEW), k])
+        with np.errstate(divide="ignore"):
+            log_p = np.log(np.concatenate([p_few.ravel(), masses[j, cells[k[p_few.size :]]]]))
+        return log_p, x.a[:, k] + x.b[:, k] * mu, np.sqrt(x.v[:, k]), narrow
+
     def log_mixture(
         self, log_w: Float[np.ndarray, "cell"], x: Affine, cells: np.ndarray, at: Float[np.ndarray, "item point"]
     ) -> Float[np.ndarray, "item point"]:
-        """log p(x = at | t) of each item at points of its own, plus log(2 pi) / 2, where mu | k, t is normal."""
+        """log p(x = at | t) of each item at points of its own, plus log(2 pi) / 2."""
+        if not self.is_normal:
+            return self._log_sum(log_w[cells], x, cells, np.arange(len(at)), at)
         return _log_mixture(log_w[cells], *self._normal(x, cells), np.arange(len(at)), at)
+
+    def middle(self, log_w: Float[np.ndarray, "cell"], x: Affine, cells: np.ndarray) -> Float[np.ndarray, "item point"]:
+        """Points of each item, out to 5 of its sds, mixed over the cells."""
+        weight = np.exp(log_w[cells] - log_w[cells].max())
+        weight /= weight.sum()
+        mean, sd = self._normal(x, cells)
+        centre = mean @ weight
+        return centre[:, None] + np.sqrt(((mean - centre[:, None]) ** 2 + sd**2) @ weight)[:, None] * MIDDLE
 
     def own_marginal(self, log_w: Float[np.ndarray, "cell"], tol: float, order: int) -> tuple[Grid, np.ndarray]:
         """The density of mu itself, mixed over the cells with weights p(k | t), on few panels."""
         cells = self.cells_of(log_w)
-        if not (self.sums[1] > 0).all():  # no rows: mu keeps its prior
+        if self.has_no_rows:
             return fewest(self.prior.logpdf, prior_edges(self.prior), tol, order)
         mu = Affine(*(np.full((1, len(cells)), value) for value in (0.0, 1.0, 0.0)))
         mean, sd = self._normal(mu, cells)
@@ -241,7 +285,10 @@ class Conditional:
         self, x: Affine, mean: np.ndarray, sd: np.ndarray, cells: np.ndarray, item: np.ndarray, at: np.ndarray
     ) -> np.ndarray:
         """log p(x = at | k, t), (panel, node, cell). A prior of mu that is not normal enters as its evidence given x
-        over its evidence alone."""
+        over its evidence alone; without rows x = a + b mu + noise is the prior smoothed."""
+        if self.has_no_rows and not self.is_normal:
+            a, b, v = (part[item][:, None, :] for part in (x.a, x.b, x.v))
+            return self._log_prior_about((at[..., None] - a) / b, np.sqrt(v) / np.abs(b)) - np.log(np.abs(b))
         mean, sd = mean[item][:, None, :], sd[item][:, None, :]
         distance = at[..., None] - mean
         log_p = -np.log(sd) - (distance / sd) ** 2 / 2
@@ -249,7 +296,7 @@ class Conditional:
             m, s = (part[cells] for part in self.location)
             b, v = x.b[item][:, None, :], x.v[item][:, None, :]
             given = m + b * (s / sd) ** 2 * distance
-            log_p += self._log_prior_about(given, s * np.sqrt(v) / sd) - log_convolution(self.prior, m, s)
+            log_p += self._log_prior_about(given, s * np.sqrt(v) / sd) - self.log_prior_mass[cells]
         return log_p
 
     def _log_prior_about(self, m: np.ndarray, s: np.ndarray) -> np.ndarray:
@@ -288,7 +335,7 @@ def _log_mixture(
         r = slice(row, row + rows)
         for column in range(0, len(log_w), columns):
             k = slice(column, column + columns)
-            d, x = item[r, None], np.arange(len(log_w))[k]
+            d, x = item[r, None], np.arange(column, min(column + columns, len(log_w)))
             rate = np.sqrt(0.5) / sd[d, x]
             z = at[r, :, None] - mean[d, x][:, None, :]
             z *= rate[:, None, :]
@@ -340,10 +387,10 @@ def gauss_rule(
     return nodes, total * vectors[:, 0, :] ** 2
 
 
-def _coarsest(grid: Grid, masses: Float[np.ndarray, "mu cell"]) -> float:
-    """The width of the widest panel of mu whose nodes matter."""
-    held = masses.sum(axis=1).reshape(-1, grid.order).sum(axis=1)
-    return float(np.diff(grid.edges)[held > 1e-8].max())
+def _coarsest(grid: Grid, masses: Float[np.ndarray, "mu cell"]) -> Float[np.ndarray, "cell"]:
+    """The width of the widest panel of mu whose nodes matter in each cell."""
+    held = masses.reshape(-1, grid.order, masses.shape[1]).sum(axis=1) > 1e-14
+    return (np.diff(grid.edges)[:, None] * held).max(axis=0)
 
 
 def log_sum_exp(x: Float[np.ndarray, "*shape n"]) -> Float[np.ndarray, "*shape"]:
@@ -429,4 +476,5 @@ def prior_edges(prior: Prior) -> np.ndarray:
     low, high = (float(end) for end in prior.ppf(np.array([1e-15, 1 - 1e-15])))
     low, high = (end if np.isfinite(end) else bound for end, bound in zip(prior.support, (low, high), strict=True))
     quarter, half, other = (float(q) for q in prior.ppf(np.array([0.25, 0.5, 0.75])))
-    return _with_marks(graded(half, (other - quarter) / 2, low, high), _marks(prior))
+    step = (other - quarter) / 3  # of a half an edge would lie a rounding error beside a symmetric prior's quartile
+    return _with_marks(graded(half, step, low, high), _marks(prior))

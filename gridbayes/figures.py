@@ -1,26 +1,30 @@
-"""The figures of this project by name: what `gridbayes figures` rebuilds. A function a figure, named like its file."""
+"""The figures of this project by name: what `gridbayes figures` rebuilds. A function a figure, named like its file.
 
-from collections.abc import Callable, Mapping
+Here are those of the pooling models and of eight schools; `lessons.py` has the first lessons, and those of rows.
+"""
+
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from gridbayes import plots
+from gridbayes.comparison import compare
 from gridbayes.datasets import eight_schools, punctuality
-from gridbayes.grids import Grid, linspace
+from gridbayes.grids import Grid, geomspace, linspace
+from gridbayes.lessons import FIGURES, registered
 from gridbayes.models.complete_pooling import complete_pooling
 from gridbayes.models.linear_regression import linear_regression
-from gridbayes.models.mixture import mixture
-from gridbayes.models.mixture_of_regressions import mixture_of_regressions
 from gridbayes.models.no_pooling import no_pooling
 from gridbayes.models.partial_pooling import partial_pooling
 from gridbayes.models.proportion import proportion
+from gridbayes.models.sensitivity import sensitivity as swept
 from gridbayes.observations import observe
-from gridbayes.plots.style import curve, figure_of, group_style, ink, new_axes, new_figure, open_legend
+from gridbayes.plots.style import figure_of, group_style, ink, new_figure
 from gridbayes.posterior import Posterior
-from gridbayes.priors import Beta, Exponential, HalfCauchy, HalfNormal, Normal, StudentT
+from gridbayes.priors import HalfCauchy, HalfNormal, Normal
+from gridbayes.program import Program
 from gridbayes.quickstart import drawn, studies
 
 if TYPE_CHECKING:
@@ -35,13 +39,14 @@ WIDE = Normal(0, 20)
 SETTINGS = ((1, 3), (3, 3), (10, 3), (1, 1), (1, 10), (1, 20), (20, 20), (20, 3), (3, 20))  # mu_scale, tau_scale
 CLASSIC = {"mu": linspace(-25, 25, 100), "tau": linspace(1, 30, 100), "theta": linspace(-40, 40, 200)}
 COARSE = {"mu": linspace(-25, 25, 9), "tau": linspace(1, 30, 8), "theta": linspace(-40, 40, 12)}
-
-FIGURES: "dict[str, Callable[[], Figure]]" = {}
-
-
-def _figure(draw: "Callable[[], Figure]") -> "Callable[[], Figure]":
-    FIGURES[draw.__name__] = draw
-    return draw
+MINT = """
+@memo
+def belief[_coin: Coin, _p: P](heads, tosses):
+    mint: chooses(coin in Coin, wpp=1)
+    mint: chooses(p in P, wpp=struck(coin, p))
+    mint: observes_event(wpp=likelihood(p, heads, tosses))
+    return Pr[mint.coin == _coin, mint.p == _p]
+"""
 
 
 def _late(mu_scale: float, tau_scale: float, grids: Mapping[str, Grid] | None = None) -> Posterior:
@@ -70,43 +75,43 @@ def _five() -> dict[str, Posterior]:
 # --- the pooling models of the punctuality data -------------------------------------------------------------------------
 
 
-@_figure
+@registered
 def quickstart() -> "Figure":
     """Three models of eight schools and of the ragged punctuality data."""
     return drawn(studies())
 
 
-@_figure
+@registered
 def complete() -> "Figure":
     """Complete pooling: one theta for all departments."""
     return _five()["complete pooling"].plot(unit=UNIT)
 
 
-@_figure
+@registered
 def no() -> "Figure":
     """No pooling: each department on its own."""
     return _five()["no pooling"].plot(unit=UNIT)
 
 
-@_figure
+@registered
 def partial() -> "Figure":
     """Partial pooling: mu, tau and the thetas."""
     return _five()["partial pooling"].plot(unit=UNIT)
 
 
-@_figure
+@registered
 def ragged() -> "Figure":
     """Partial pooling of three, three and one measurements."""
     return _five()["ragged"].plot(unit=UNIT)
 
 
-@_figure
+@registered
 def learned_sigma() -> "Figure":
     """Partial pooling where each department learns its own sigma."""
     return _five()["learned sigma"].plot(unit=UNIT)
 
 
-@_figure
+@registered
 def nine_settings() -> "Figure":
     """The thetas under nine pairs of scales of the priors of mu and tau."""
     figure = new_figure(7.8, 5.6)
@@ -121,7 +126,7 @@ def nine_settings() -> "Figure":
     return figure
 
 
-@_figure
+@registered
 def five_models() -> "Figure":
     """The mean and interval of each theta under five models; crosses are the means of the data."""
     figure = new_figure(10.0, 4.4)
@@ -136,7 +141,7 @@ def five_models() -> "Figure":
     return figure
 
 
-@_figure
+@registered
 def plates() -> "Figure":
     """The plate diagrams of the five models, from their programs."""
     figure = new_figure(10.0, 7.6)
@@ -149,10 +154,58 @@ def plates() -> "Figure":
     return figure
 
 
+@registered
+def plates_of_rows() -> "Figure":
+    """The plate diagrams of a share, of a regression, and of a memo of one's own, from its text."""
+    figure = new_figure(9.6, 3.0)
+    line = linear_regression([0, 1, 3], [1, 2, 2], slope=Normal(0, 1), intercept=Normal(0, 5), sigma=HalfNormal(2))
+    for ax, post in zip(figure.subplots(1, 3), (proportion(6, 12), line, Program(MINT)), strict=True):
+        plots.plate_diagram(post, ax=ax)
+        ax.set(xlim=(-2.7, 2.7), ylim=(-1.3, 3.9))
+    return figure
+
+
+@registered
+def sensitivity() -> "Figure":
+    """What the scales of both priors do to a theta and to log evidence; the setting of the other figures is marked."""
+    figure = new_figure(9.4, 3.4)
+    sweep = swept(LATE.values, sigma=SIGMA, mu_scale=geomspace(1, 30, 40), tau_scale=geomspace(1, 30, 40))
+    maps = {"E theta[MATH], minutes late": sweep.mean("theta", "MATH"), "log evidence": sweep.log_evidence}
+    for ax, (label, values) in zip(figure.subplots(1, 2), maps.items(), strict=True):
+        plots.sensitivity_map(values, at={"mu_scale": 10, "tau_scale": 10}, label=label, ax=ax)
+    return figure
+
+
+@registered
+def models_compared() -> "Figure":
+    """Four models of the ragged data: their probabilities, their elpd, and which rows each foretells."""
+    figure = new_figure(10.4, 4.0)
+    left, right = figure.subfigures(1, 2, width_ratios=(1.3, 1))
+    known: dict[str, Any] = {"data": RAGGED.values, "sigma": SIGMA, "theta": WIDE}
+    models = {"complete pooling": complete_pooling(**known), "no pooling": no_pooling(**known)}
+    models |= {"partial pooling": _five()["ragged"], "learned sigma": _five()["learned sigma"]}
+    above, below = left.subplots(2, 1)
+    table = compare(models)
+    plots.evidence_bars(table, ax=above)
+    plots.elpd_comparison(table, ax=below)
+    plots.elpd_pointwise({name: models[name].loo() for name in table.index}, ax=right.subplots())
+    return figure
+
+
+@registered
+def foretold() -> "Figure":
+    """The ragged data beside what partial pooling foretells of a new row in each group, and their PIT."""
+    figure = new_figure(10.0, 3.6)
+    left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
+    plots.predictive(_five()["ragged"], unit=UNIT, ax=left)
+    plots.pit(_five()["ragged"], ax=right)
+    return figure
+
+
 # --- how good a grid is, and what is right ------------------------------------------------------------------------------
 
 
-@_figure
+@registered
 def classic_grids() -> "Figure":
     """What the classic grids cut off at scales (1, 1): half of the posterior of tau, and what that does to a theta."""
     figure = new_figure(9.0, 3.4)
@@ -165,7 +218,7 @@ def classic_grids() -> "Figure":
     return figure
 
 
-@_figure
+@registered
 def double_count() -> "Figure":
     """Data used once and twice at scales (1, 20), beside the joint of all five unknowns summed by brute force."""
     figure = new_figure(10.0, 3.4)
@@ -211,7 +264,7 @@ def _counted_twice(mu_scale: float, tau_scale: float) -> np.ndarray:
 # --- eight schools ------------------------------------------------------------------------------------------------------
 
 
-@_figure
+@registered
 def eight_schools_shrinkage() -> "Figure":
     """No and partial pooling of the eight schools; arrows show how far each estimate is drawn."""
     known = {"data": SCHOOLS.values, "sigma": SCHOOLS.errors}
@@ -219,117 +272,32 @@ def eight_schools_shrinkage() -> "Figure":
     return figure_of(plots.pooling_comparison(compared, observed=observe(**known), unit=SCHOOLS.unit))
 
 
-@_figure
+@registered
 def eight_schools_forest() -> "Figure":
     """The meta-analysis of the eight schools, and what is expected in a ninth."""
     return figure_of(plots.forest(_schools(), unit=SCHOOLS.unit))
 
 
-@_figure
+@registered
 def eight_schools_panels() -> "Figure":
     """mu, tau and the thetas of the eight schools."""
     return _schools().plot(unit="points")
 
 
-@_figure
+@registered
 def eight_schools_joint() -> "Figure":
     """mu and tau of the eight schools at once."""
     return figure_of(plots.joint(_schools(), "mu", "tau", unit="points"))
 
 
-@_figure
+@registered
 def eight_schools_contrasts() -> "Figure":
     """School A against every other."""
     pairs = [("A", other) for other in "BCDEFGH"]
     return figure_of(plots.contrasts(_schools(), pairs, unit="points"))
 
 
-@_figure
+@registered
 def eight_schools_ranks() -> "Figure":
     """How probably each school is best, second best, and so on."""
     return figure_of(plots.rank_probabilities(_schools()))
-
-
-# --- one parameter, regressions, mixtures: rows made for these figures --------------------------------------------------
-
-
-@_figure
-def balls() -> "Figure":
-    """The share of red balls as more are drawn from a bag in which half are red."""
-    ax = new_axes(5.6, 3.4)
-    for index, (red, count) in enumerate([(3, 5), (12, 20), (41, 80), (155, 320)]):
-        ax.plot(*curve(proportion(red, count).marginals["p"][0]), label=f"{red} of {count}", **group_style(index))
-    ax.set(xlabel="p, share of red balls", ylabel="density", xlim=(0, 1), ylim=(0, None))
-    ax.spines[["top", "right"]].set_visible(False)
-    open_legend(ax)
-    return figure_of(ax)
-
-
-@_figure
-def bins() -> "Figure":
-    """From a histogram to a density: the mass of N(0, 1) in 2, 5, 10 and 26 bins, over their widths."""
-    figure, x = new_figure(10, 2.6), np.linspace(-4, 4, 201)
-    for index, (ax, count) in enumerate(zip(figure.subplots(1, 4, sharey=True), (2, 5, 10, 26), strict=True)):
-        edges = np.linspace(-4, 4, count + 1)
-        mass = np.diff(ndtr(np.concatenate([[-np.inf], edges[1:-1], [np.inf]])))  # the tails go to the outer bins
-        ax.bar(edges[:-1], mass / np.diff(edges), np.diff(edges), align="edge", alpha=0.45, edgecolor="white")
-        ax.plot(x, np.exp(Normal(0, 1).logpdf(x)), color=ink(), linewidth=1)
-        ax.set(xlabel=f"x, {count} bins", ylabel="" if index else "mass / width")
-        ax.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
-@_figure
-def densities() -> "Figure":
-    """Six densities that priors are made of."""
-    figure = new_figure(9, 4.2)
-    gallery = (Normal(0, 1), StudentT(3, 0, 1), HalfNormal(1), HalfCauchy(1), Exponential(1), Beta(5, 5))
-    for index, (ax, prior) in enumerate(zip(figure.subplots(2, 3).flat, gallery, strict=True)):
-        low, high = prior.support
-        x = np.linspace(max(low, -4), min(high, 4), 401)
-        ax.plot(x, np.exp(prior.logpdf(x)), **group_style(index))
-        ax.set(xlabel=repr(prior), ylabel="" if index % 3 else "density", ylim=(0, None))
-        ax.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
-def _normals(count: int) -> np.ndarray:
-    """Rows of a mixture: 70% about 0, 30% about 4, sd 1."""
-    rng = np.random.default_rng(4)
-    return np.where(rng.uniform(size=count) < 0.7, 0.0, 4.0) + rng.normal(size=count)
-
-
-@_figure
-def mixture_of_two() -> "Figure":
-    """Rows of two kinds and the components found; and mu by labels in order, and when no one says which is which."""
-    figure = new_figure(9.6, 3.6)
-    left, right = figure.subplots(1, 2)
-    y, priors = _normals(200), {"mu": Normal(0, 5), "sigma": 1.0}
-    ordered, mirrored = (mixture(y, **priors, labels=labels) for labels in ("ordered", "mirrored"))
-    plots.mixture_components(ordered, y, sigma=1.0, ax=left)
-    for k, marginal in enumerate(ordered.marginals["mu"]):
-        right.plot(*curve(marginal), label=f"mu[{k}], in order", **group_style(k))
-    right.plot(*curve(mirrored.marginals["mu"][0], 2000), color=ink(), linestyle=":", label="either, mirrored")
-    right.set(xlabel="mu", ylabel="density", ylim=(0, None))
-    right.spines[["top", "right"]].set_visible(False)
-    open_legend(right, loc="upper center")
-    return figure
-
-
-@_figure
-def regression() -> "Figure":
-    """A line through 40 rows, its band, and that of a new row."""
-    rng = np.random.default_rng(5)
-    x = rng.uniform(0, 10, 40)
-    y = 0.5 * x + 5 + 2 * rng.normal(size=40)
-    return figure_of(plots.regression_line(linear_regression(x, y, sigma=HalfNormal(2)), prob=0.95))
-
-
-@_figure
-def mixture_of_two_regressions() -> "Figure":
-    """Rows of two factories, whose lines cross, and the lines found without knowing whose row is whose."""
-    rng = np.random.default_rng(8)
-    first, x = np.arange(200) < 60, rng.uniform(1, 10, 200)
-    y = np.where(first, 0.8 * x + 1 + rng.normal(size=200), -0.5 * x - 1 + 2 * rng.normal(size=200))
-    priors: dict[str, Any] = {"slope": Normal(0, 1), "intercept": Normal(0, 1), "sigma": HalfNormal(1)}
-    return figure_of(plots.mixture_lines(mixture_of_regressions(x, y, **priors, order=5), x, y))

@@ -18,7 +18,18 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-__all__ = ["Grid", "adapt", "as_grid", "fewest", "gauss_legendre", "geomspace", "linspace", "resolves", "trapezoid"]
+__all__ = [
+    "Grid",
+    "adapt",
+    "as_grid",
+    "fewest",
+    "gauss_legendre",
+    "geomspace",
+    "linspace",
+    "resolves",
+    "stretched",
+    "trapezoid",
+]
 
 ORDER = 16  # nodes a panel: degree 15 interpolates a normal density on a panel 2.5 sds wide to 1e-10
 # Tolerance and order of automatic grids, between nodes (sums over nodes are far closer), and of the coarser rule that the
@@ -110,10 +121,33 @@ def trapezoid(low: float, high: float, count: int) -> Grid:
     >>> float(trapezoid(0, 1, 5).weights.sum())
     1.0
     """
-    nodes = np.linspace(*_span(low, high), _count(count))
-    weights = np.full(len(nodes), nodes[1] - nodes[0])
-    weights[[0, -1]] /= 2
-    return Grid(nodes, weights)
+    return _trapezoid(np.linspace(*_span(low, high), _count(count)))
+
+
+def stretched(low: float, high: float, count: int, centre: float = 0.0, scale: float = 1.0) -> Grid:
+    """`count` nodes x = centre + scale sinh(u), u equally spaced, with the weights of the trapezoid rule.
+
+    They are dense within a `scale` of the centre and in constant ratio far from it: few nodes hold a heavy tail. The
+    distance of neighbours at x is about sqrt(scale**2 + (x - centre)**2) times that of u.
+
+    >>> stretched(0, 1000, 5, scale=1).nodes.round(2).tolist()
+    [0.0, 3.27, 22.35, 149.53, 1000.0]
+    """
+    low, high = _span(low, high)
+    if not (np.isfinite(centre) and 0 < scale < np.inf):
+        raise ValueError(
+            f"a stretched grid needs a finite centre and a positive scale; got {centre} and {scale}. "
+            "Pass the scale within which nodes shall be dense."
+        )
+    u = np.linspace(*np.arcsinh((np.array([low, high]) - centre) / scale), _count(count))
+    inner = centre + scale * np.sinh(u[1:-1])
+    return _trapezoid(np.concatenate([[low], inner, [high]]))
+
+
+def _trapezoid(nodes: Float[np.ndarray, "node"]) -> Grid:
+    """The grid of these nodes, each with half of the distance between its neighbours; half a cell at both ends."""
+    cells = np.concatenate([nodes[:1], (nodes[1:] + nodes[:-1]) / 2, nodes[-1:]])
+    return Grid(nodes, np.diff(cells))
 
 
 def gauss_legendre(low: float, high: float, panels: int = 8, order: int = ORDER) -> Grid:

@@ -24,6 +24,7 @@ from gridbayes.observations import Observations
 __all__ = [
     "Bernoulli",
     "Binomial",
+    "Canonical",
     "LogLikelihood",
     "NormalFactors",
     "Poisson",
@@ -37,6 +38,8 @@ LOG_2PI = float(np.log(2 * np.pi))
 type LogLikelihood = Callable[[Float[np.ndarray, "*shape"]], Float[np.ndarray, "*shape"]]
 
 NOTHING = 700.0  # e**-700 of its peak: where a likelihood is cut off
+SPACING = 3.0  # widths of a normal that a panel may span and a polynomial of degree 15 still follow it
+BENDS = np.arange(-40.0, 1.0, 2.0)  # log rates, of few counts: p(y | theta) bends on the scale of theta itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,8 +144,23 @@ class RowLikelihood(ABC):
         """Panels in which a polynomial of degree 15 follows log L_d, a list for each group; cut where L_d is nothing."""
 
 
-class _Canonical(RowLikelihood):
+class Canonical(RowLikelihood):
     """Rows with log p(y | theta) = y theta - n A(theta) + h(y, n): sums of y and n are all that a group needs."""
+
+    def log_row(
+        self, y: Float[np.ndarray, "y 1"], n: float, theta: Float[np.ndarray, " theta"]
+    ) -> Float[np.ndarray, "y theta"]:
+        """log p(y | theta) of single rows with this n."""
+        return y * theta - n * self._cumulant(theta) + self._height(y, np.full_like(y, n))
+
+    @abstractmethod
+    def span(self, n: float, low: float, high: float) -> tuple[float, float]:
+        """The counts that have any probability where theta lies between low and high: all but 1e-16 of it."""
+
+    @abstractmethod
+    def marks(self, n: float, low: float, high: float, highest: float) -> Float[np.ndarray, " mark"]:
+        """Values of theta between low and high from one of which to the next p(y | theta, n) is a polynomial of degree 15,
+        for any y up to the highest: SPACING of its widths, 1 / sqrt(Var[y | theta])."""
 
     @abstractmethod
     def _cumulant(self, theta: np.ndarray) -> np.ndarray:
@@ -162,6 +180,8 @@ class _Canonical(RowLikelihood):
 
     def by_group(self, observations: Observations) -> list[LogLikelihood]:
         def of_group(y: float, n: float, h: float, theta: np.ndarray) -> np.ndarray:
+            if n == 0:  # no rows: a cumulant may be infinite
+                return np.zeros(theta.shape)
             log_l = self._cumulant(theta)
             log_l *= -n
             log_l += y * theta
@@ -177,7 +197,7 @@ class _Canonical(RowLikelihood):
             own = centre + 2.4 * width * np.arange(-4, 5)
             far = 3.0 ** np.arange(4, 40)
             edges = np.unique(np.clip(np.concatenate([[low, high], bends, core, own, -far, far]), low, high))
-            log_l = y * edges - n * self._cumulant(edges)
+            log_l = y * edges - n * self._cumulant(edges) if n > 0 else np.zeros(len(edges))
             weighs = np.flatnonzero(log_l > log_l.max() - NOTHING)
             edges = edges[max(weighs[0] - 1, 0) : weighs[-1] + 2]
             return edges[np.concatenate([[True], np.diff(edges) > 0.6 * min(width, 1)])]
@@ -193,7 +213,7 @@ class _Canonical(RowLikelihood):
 
 
 @dataclass(frozen=True, eq=False)
-class _Counted(_Canonical):
+class _Counted(Canonical):
     """Successes among trials, with log odds theta."""
 
     def _cumulant(self, theta: np.ndarray) -> np.ndarray:
@@ -201,6 +221,17 @@ class _Counted(_Canonical):
 
     def _bend(self, n: float) -> float:
         return 0.0
+
+    def span(self, n: float, low: float, high: float) -> tuple[float, float]:
+        reach = 4.5 * n**0.5 + 30  # nine sds where they are largest
+        return max(np.floor(n * expit(low) - reach), 0.0), min(np.ceil(n * expit(high) + reach), n)
+
+    def marks(self, n: float, low: float, high: float, highest: float) -> np.ndarray:
+        angle = (
+            np.arange(SPACING / 2, np.pi / 2 * n**0.5, SPACING / 2) / n**0.5
+        )  # 2 sqrt(n) asin(sqrt(p)) has variance 1
+        marks = np.concatenate([2 * np.log(np.tan(angle)), BENDS, -BENDS])
+        return marks[(marks > low) & (marks < high)]
 
     def rows(self, theta: np.ndarray, known: np.ndarray | None) -> Any:
         from scipy.stats import binom  # here: half a second, for draws alone
@@ -270,7 +301,7 @@ class Bernoulli(_Counted):
 
 
 @dataclass(frozen=True, eq=False)
-class Poisson(_Canonical):
+class Poisson(Canonical):
     """y_dj ~ Poisson(exposure_dj exp(theta_d)): theta is the log rate per unit of exposure.
 
     Parameters
@@ -302,6 +333,20 @@ class Poisson(_Canonical):
 
     def _bend(self, n: float) -> float:
         return float(np.log(n))
+
+    def span(self, n: float, low: float, high: float) -> tuple[float, float]:
+        with np.errstate(over="ignore"):
+            low, high = n * np.exp(low), n * np.exp(high)
+        return max(np.floor(low - 9 * low**0.5), 0.0), np.ceil(high + 9 * high**0.5 + 40)
+
+    def marks(self, n: float, low: float, high: float, highest: float) -> np.ndarray:
+        most = 2 * (
+            highest**0.5 + 9
+        )  # 2 sqrt(lambda) has variance 1: a rate beyond this has no count up to the highest
+        first = 2 * (n * np.exp(np.clip(low, -700.0, 700.0))) ** 0.5
+        root = SPACING * np.arange(max(np.floor(min(first, most) / SPACING), 1.0), np.ceil(most / SPACING) + 1)
+        marks = np.concatenate([2 * np.log(root / 2), BENDS]) - np.log(n)
+        return marks[(marks > low) & (marks < high)]
 
     def informative(self, observations: Observations) -> np.ndarray:
         return self._sums(observations)[0] > 0

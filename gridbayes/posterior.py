@@ -199,13 +199,16 @@ class Posterior(Questions):
         """What new rows may show, exact, as a Posterior of `expected` and `y`, one of each a row.
 
         The arguments are those of the model. Pooling: nothing for a row in every group, `group=` for one in that group,
-        `new_group=True` for one in a group that is not in the data, and `sigma=` where the new row's is known and not
-        that of the group's own rows. A regression: `x`, `data` and known `errors` as in its call.
+        `new_group=True` for one in a group that is not in the data, `sigma=`, `trials=` or `exposure=` where the new
+        row's is known and not that of the group's own rows; of counts `theta` takes the place of `expected`. `prior=True` is
+        the same before the data: the prior predictive. A regression: `x`, `data` and known `errors` as in its call.
 
         >>> import gridbayes as gb
         >>> post = gb.partial_pooling({"G": [1], "E": [-15], "M": [30]}, sigma=15, mu_scale=10, tau_scale=10)
         >>> new = post.predict(new_group=True)
         >>> bool(new.sd("y") > new.sd("expected") > post.sd("mu"))
+        True
+        >>> bool(post.predict(new_group=True, prior=True).eti("y")[1] > new.eti("y")[1])
         True
         """
         return self._ask("predict")(*inputs, **options)

@@ -104,23 +104,29 @@ class Questions:
 
     # --- retrodictive checks ------------------------------------------------------------------------------------------
 
-    def pit(self) -> "xr.DataArray":
+    def pit(self, loo: bool = False) -> "xr.DataArray":
         """P(y_new <= y_i | t) of every row, (row,), with the coordinate `group` where there are groups.
 
-        y_new is a new row like the i-th: in its group, or with its inputs, and with its known error. Exact, from the
-        closed form of the predictive distribution. If the model is right they are about uniform, a little drawn to 1/2,
-        since each row is also among the data.
+        y_new is a new row like the i-th: in its group, or with its inputs, and with its known error, trials or exposure.
+        Exact, from the predictive distribution; of counts the middle of its step, P(y_new < y_i) + P(y_new = y_i) / 2.
+        If the model is right they are about uniform, a little drawn to 1/2, since each row is also among the data. With
+        `loo=True` it is not: P(y_new <= y_i | t without row i), ArviZ's LOO-PIT, for which a pooling model is fitted anew
+        without each row.
 
-        Source: Gelman et al., Bayesian Data Analysis, 3rd ed., section 6.3.
+        Sources: Gelman et al., Bayesian Data Analysis, 3rd ed., sections 6.3 and 7.2; Czado, Gneiting & Held (2009),
+        "Predictive model assessment for count data", Biometrics 65:1254-1261, whose nonrandomised PIT has this middle as
+        its mean.
 
         >>> import gridbayes as gb
         >>> post = gb.complete_pooling([1, 4, 40], sigma=5, theta=gb.Normal(0, 100))
         >>> post.pit().round(3).values.tolist()
         [0.008, 0.029, 1.0]
+        >>> post.pit(loo=True).round(4).values.tolist()
+        [0.0003, 0.0025, 1.0]
         """
         import xarray as xr
 
-        values = self._ask("pit")()
+        values = self._ask("pit")(loo)
         coordinates: dict[str, object] = {"row": np.arange(len(values))}
         labels = getattr(self.model, "groups_of_rows", None)
         if labels is not None:
@@ -134,9 +140,10 @@ class Questions:
 
         Parameters
         ----------
-        statistic : "mean", or weights, (row,), of a sum: exact. Or a function of the rows, (row,), that returns a number, as
-            np.max: by draws, and the result states its standard error.
-        draws, seed : of replicates, where the statistic is a function.
+        statistic : "mean", or weights, (row,), of a sum: exact where rows are normal with known or shared sigma on automatic
+            grids, else by draws. Or a function of the rows, (row,), that returns a number, as np.max: by draws. The result
+            states its standard error.
+        draws, seed : of replicates.
 
         >>> import gridbayes as gb
         >>> post = gb.no_pooling({"G": [1, 4], "E": [-15, -9]}, sigma=2, theta=gb.Normal(0, 20))
@@ -146,8 +153,9 @@ class Questions:
         P(ptp of replicates >= 19 | data) = 0.219 (+- 0.009, by draws)
         """
         if callable(statistic):
-            return self._check_by_draws(statistic, draws, seed)
-        retrodicted = self._ask("retrodicted", "predictive_check")
+            return self._check_by_draws(statistic, getattr(statistic, "__name__", "statistic"), draws, seed)
+        by_draws = hasattr(self.model, "replicated") and not hasattr(self.model, "retrodicted")
+        retrodicted = None if by_draws else self._ask("retrodicted", "predictive_check")
         y = self.model.outcomes[0]
         known = {"mean": np.full(len(y), 1 / len(y))}
         if isinstance(statistic, str) and statistic not in known:
@@ -159,16 +167,17 @@ class Questions:
                 f"statistic must be {len(y)} finite weights, one a row, not all 0; statistic is {statistic!r}."
             )
         name, observed = statistic if isinstance(statistic, str) else "weighted sum", float(weights @ y)
+        if retrodicted is None:
+            return self._check_by_draws(lambda rows: weights @ rows, name, draws, seed)
         return PredictiveCheck(name, observed, 1 - float(retrodicted(weights).cdf(observed)), 0.0)
 
-    def _check_by_draws(self, statistic: Callable, draws: int, seed: int) -> PredictiveCheck:
+    def _check_by_draws(self, statistic: Callable, name: str, draws: int, seed: int) -> PredictiveCheck:
         if not isinstance(draws, (int, np.integer)) or draws < 1:
             raise ValueError(f"draws must be a whole number of at least 1; draws is {draws!r}. Pass for example 4000.")
         replicates = self._ask("replicated", "predictive_check")(int(draws), np.random.default_rng(seed))
         observed = float(statistic(self.model.outcomes[0]))
         above = sum(float(statistic(rows)) >= observed for rows in replicates)
         q = (above + 1) / (draws + 2)  # so that none or all of the draws still have an error
-        name = getattr(statistic, "__name__", "statistic")
         return PredictiveCheck(name, observed, above / draws, float((q * (1 - q) / draws) ** 0.5))
 
     # --- Bayes factors ------------------------------------------------------------------------------------------------

@@ -275,6 +275,8 @@ def inverse(coefficients: Float[np.ndarray, "*rows degree"], rest: Reals) -> Rea
     """The u at which the integral of f from 0 reaches `rest`, by Newton steps inside a shrinking bracket."""
     shape, rest = np.shape(rest), np.ravel(rest)
     degrees = coefficients.shape[-1]
+    if degrees == 2:
+        return _inverse_of_linear(coefficients.reshape(-1, 2), rest).reshape(shape)
     coefficients = np.broadcast_to(coefficients, (*shape, degrees)).reshape(len(rest), degrees)
     low, high, u = np.zeros(len(rest)), np.ones(len(rest)), np.full(len(rest), 0.5)
     left = np.arange(len(rest))  # what has not converged
@@ -290,6 +292,13 @@ def inverse(coefficients: Float[np.ndarray, "*rows degree"], rest: Reals) -> Rea
         if len(left) == 0:
             break
     return u.reshape(shape)
+
+
+def _inverse_of_linear(coefficients: Float[np.ndarray, "row 2"], rest: Reals) -> Reals:
+    """The root of a u + c_1 u**2 = rest, a = f(0) = c_0 - c_1, in the form that does not cancel; 0 where f begins with 0."""
+    a, c_1 = coefficients[:, 0] - coefficients[:, 1], coefficients[:, 1]
+    below = a + np.sqrt(np.maximum(a**2 + 4 * c_1 * rest, 0.0))
+    return np.clip(np.divide(2 * rest, below, out=np.zeros(len(rest)), where=below > 0), 0.0, 1.0)
 
 
 def _slope(coefficients: Float[np.ndarray, "*rows degree"], u: Reals) -> Reals:

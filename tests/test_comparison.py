@@ -116,7 +116,7 @@ def test_what_cannot_be_compared_is_refused(schools):
     with pytest.raises(TypeError, match=r"models\['b'\] must be a posterior; it is 3"):
         gb.compare({"a": schools["partial"], "b": 3})
     with pytest.raises(TypeError, match=r"does not say what its data are"):
-        gb.compare({"a": schools["partial"], "b": gb.proportion(3, 10)})
+        gb.compare({"a": schools["partial"], "b": schools["partial"].predict()})
     counts = gb.no_pooling([28, 8, 3], likelihood=gb.Poisson(), theta=gb.Normal(2, 2))
     levels = gb.no_pooling([28, 8, 3], sigma=1, theta=gb.Normal(2, 2))
     with pytest.raises(ValueError, match="have different data"):  # a probability beside a density

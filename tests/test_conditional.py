@@ -6,7 +6,16 @@ import pytest
 import scipy.stats as st
 from scipy.integrate import quad
 
-from gridbayes.conditional import Affine, Conditional, gauss_rule, graded, log_sum_exp, mixture_edges, normal_edges
+from gridbayes.conditional import (
+    SMOOTH,
+    Affine,
+    Conditional,
+    gauss_rule,
+    graded,
+    log_sum_exp,
+    mixture_edges,
+    normal_edges,
+)
 from gridbayes.grids import adapt
 from gridbayes.likelihoods import NormalFactors, known_sigma
 from gridbayes.observations import observe
@@ -156,15 +165,20 @@ def test_panels_of_a_normal_need_no_halving():
     assert len(grid) == 16 * (len(edges) - 1) and 7 <= len(edges) <= 10
 
 
+@pytest.mark.parametrize("smooth", [SMOOTH, np.inf], ids=["few", "all"])
 @pytest.mark.parametrize("prior", [Laplace(2, 1.5), StudentT(3, 0, 2)], ids=repr)
-def test_nodes_of_mu_say_the_same_as_the_prior_smoothed(prior):
-    """Two ways to sum out a mu whose prior is not normal: over its nodes, and in closed form."""
+def test_nodes_of_mu_say_the_same_as_the_prior_smoothed(prior, smooth, monkeypatch):
+    """Two ways to sum out a mu whose prior is not normal: over its nodes, few or all of them, and in closed form."""
+    monkeypatch.setattr("gridbayes.conditional.SMOOTH", smooth)
     model = conditional(prior, np.array([0.2, 1.0, 4.0, 30.0]))
     log_w, cells = np.log([0.1, 0.3, 0.4, 0.2]), np.arange(4)
     mu, _ = model.own_marginal(log_w, 1e-9, 16)
     log_p = prior.logpdf(mu.nodes)[:, None] + model.log_likelihood(mu.nodes[:, None]) + mu.log_weight[:, None]
     masses = np.exp(log_p - log_sum_exp(log_p.T) + log_w)
     by_nodes = model.marginals(log_w, model.theta(), cells, 1e-9, 16, (mu, masses))
+    log_p, _, _, narrow = model._given_mu(model.theta(), cells, mu, masses)
+    assert 0 < np.sum(~narrow) < 4
+    assert (len(log_p) < len(mu)) == (smooth < np.inf)
     for (grid, log_p), (other, expected) in zip(
         by_nodes, model.marginals(log_w, model.theta(), cells, 1e-9, 16), strict=True
     ):

@@ -3,6 +3,7 @@
 import builtins
 import re
 import symtable
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,9 @@ def names_made(code: str) -> set[str]:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_code_that_the_gallery_shows_of_a_figure_is_all_that_it_needs(name):
-    code = pages.drawing(name)
+    code, top = pages.drawing(name), pages.preamble(sys.modules[FIGURES[name].__module__])
     assert re.findall(r"^def (\w+)", code, re.MULTILINE)[-1] == name
-    assert not names_used(code) - names_made(pages.preamble() + "\n" + code) - set(dir(builtins))
+    assert not names_used(code) - names_made(top + "\n" + code) - set(dir(builtins))
 
 
 def test_the_gallery_has_every_figure_with_its_caption():

@@ -7,6 +7,7 @@ import pytest
 
 from gridbayes.cli import main
 from gridbayes.figures import COARSE, FIGURES, LATE, _brute_force, _counted_twice, _late
+from gridbayes.lessons import unequal
 from gridbayes.plots import save_figure
 from gridbayes.plots.save import differs
 
@@ -23,14 +24,14 @@ def test_list_names_figures_and_what_they_show(capsys):
     assert main(["figures", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(FIGURES)
-    assert lines[-1].endswith("the lines found without knowing whose row is whose.")
+    assert lines[-1].endswith("How probably each school is best, second best, and so on.")
 
 
 def test_a_name_that_is_no_figure_and_no_process_are_refused(capsys):
     assert main(["figures", "--jobs", "0"]) == 2
     assert "--jobs must be at least 1; it is 0." in capsys.readouterr().err
     assert main(["figures", "ball"]) == 2
-    assert "no figure 'ball'; the figures are quickstart, complete, no" in capsys.readouterr().err
+    assert "no figure 'ball'; the figures are balls, shares, standard_errors" in capsys.readouterr().err
 
 
 def test_check_holds_for_what_is_committed_and_fails_for_what_is_missing_or_stale(tmp_path, capsys):
@@ -71,8 +72,51 @@ def test_a_figure_with_a_line_moved_is_stale(tmp_path, moved, stale):
     assert differs(COMMITTED / "balls.png", tmp_path / "balls.png") is stale
 
 
+@pytest.mark.parametrize("rows, numbers", [(100, (0.83019, 0.07547, 1.41509)), (200, (0.90588, 0.08235, 1.63529))])
+def test_unequal_groups_are_those_of_the_classroom(rows, numbers):
+    """models.md B2 to B4; pooled is the mean of all rows but for a prior of sd 10."""
+    posts = unequal(rows)
+    hierarchical = posts["hierarchical"]
+    assert (hierarchical.mean("mu"), *hierarchical.mean("theta").values) == pytest.approx(numbers, abs=5e-6)
+    assert posts["unpooled"].mean("theta").values[1] == pytest.approx(2 * rows / (rows + 100))
+    assert posts["pooled"].mean() == pytest.approx(2 * rows / (rows + 1000 + 0.01))
+
+
+def test_standard_errors_of_shares_are_marked():
+    lines = FIGURES["standard_errors"]().axes[0].get_lines()
+    assert [float(line.get_ydata()[0]) for line in lines[3:]] == pytest.approx([0.0949, 0.03], abs=5e-5)
+    assert lines[0].get_ydata()[-1] == pytest.approx(0.5 / 1000**0.5)
+
+
+def test_bars_of_bayes_rule_have_the_area_of_the_data():
+    """5 p**4 (1 - p): half of 5/32 and of 3125/7776; the mean over sevenths; 1/6 as an integral."""
+    event, several, integral = FIGURES["bayes_rule"]().axes
+    areas = [sum(bar.get_height() * bar.get_width() for bar in ax.patches) for ax in (event, several)]
+    assert areas == pytest.approx([(5 / 32 + 3125 / 7776) / 2, sum(5 * k**4 * (6 - k) for k in range(7)) / 6**5 / 7])
+    x, height = integral.collections[0].get_paths()[0].vertices[:203].T
+    assert np.trapezoid(height, x) == pytest.approx(1 / 6, abs=1e-3)
+    assert [text.get_text() for text in event.texts] == ["0.28", "0.72"]
+    bars = FIGURES["prior_times_likelihood"]().axes
+    assert [sum(bar.get_height() for bar in ax.patches) for ax in (bars[0], bars[2])] == pytest.approx([1, 1])
+    assert np.trapezoid(bars[5].get_lines()[0].get_ydata(), dx=1 / 200) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_fit_by_maximum_likelihood_is_mean_and_sd():
+    y = np.array([2.1, 3.4, 1.2, 4.0, 2.7, 5.2])
+    dotted = [
+        line for ax in FIGURES["maximum_likelihood"]().axes for line in ax.get_lines() if line.get_linestyle() == ":"
+    ]
+    assert [line.get_xdata()[0] for line in dotted] == pytest.approx([y.mean(), y.std()])
+
+
+def test_a_group_index_spreads_theta_over_the_rows():
+    spread = FIGURES["index_matrix"]().axes[2]
+    assert [text.get_text() for text in spread.texts] == ["1", "1", "1", "-15", "-15", "-15", "30"]
+
+
 @pytest.mark.parametrize("which", range(4))
 def test_masses_of_bins_sum_to_one(which):
     ax = FIGURES["bins"]().axes[which]
     assert len(ax.patches) == (2, 5, 10, 26)[which]
     assert sum(bar.get_height() * bar.get_width() for bar in ax.patches) == pytest.approx(1, abs=1e-12)
+    assert sum(len(line.get_xdata()) for line in ax.get_lines()[1:]) == 20  # balls

@@ -14,6 +14,7 @@ from gridbayes.grids import (
     in_panels,
     legendre_transform,
     linspace,
+    stretched,
     trapezoid,
 )
 from gridbayes.priors import Gamma, HalfCauchy, HalfNormal, Laplace, Normal, StudentT
@@ -92,6 +93,30 @@ def test_numbers_of_any_kind_become_points():
     np.testing.assert_array_equal(as_grid([1, 2.5], "mu").nodes, [1, 2.5])
     grid = linspace(0, 1, 2)
     assert as_grid(grid, "mu") is grid
+
+
+def test_stretched_nodes_hold_a_heavy_tail_and_its_bulk():
+    """A half-Cauchy up to 1e4 times its scale on 200 nodes, against arctan; the weights are the cells' lengths."""
+    grid = stretched(0, 1e4, 200, scale=0.5)
+    assert grid.rule == "trapezoid" and len(grid) == 200 and grid.nodes[0] == 0 and grid.nodes[-1] == 1e4
+    assert grid.weights is not None
+    assert grid.weights.sum() == pytest.approx(1e4)
+    density = 2 / np.pi / (1 + grid.nodes**2)
+    assert grid.weights @ density == pytest.approx(2 / np.pi * np.arctan(1e4), abs=1e-3)
+    below_one = grid.nodes <= 1
+    assert below_one.sum() > 20 and np.diff(grid.nodes)[-1] > 400
+
+
+def test_stretched_nodes_lie_evenly_about_their_centre():
+    grid = stretched(-90, 110, 101, centre=10, scale=5)
+    np.testing.assert_allclose(grid.nodes - 10, -(grid.nodes[::-1] - 10), atol=1e-10)
+    np.testing.assert_allclose(np.diff(np.arcsinh((grid.nodes - 10) / 5)), 2 * np.arcsinh(20) / 100)
+
+
+@pytest.mark.parametrize("bad", [{"scale": 0.0}, {"scale": np.inf}, {"centre": np.nan}])
+def test_a_stretched_grid_needs_a_scale(bad):
+    with pytest.raises(ValueError, match="positive scale"):
+        stretched(-1, 1, 9, **bad)
 
 
 # --- errors -------------------------------------------------------------------------------------------------

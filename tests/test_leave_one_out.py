@@ -167,7 +167,7 @@ def test_what_cannot_be_left_out_is_refused():
     with pytest.raises(ValueError, match=r"no posterior without row 0 \(group 0\): tau must have a proper prior"):
         flat.loo()
     with pytest.raises(TypeError, match=r"does not answer loo yet. Fit without a row"):
-        gb.proportion(3, 10).loo()
+        post.contrast("G", "M").loo()
 
 
 def test_a_single_row_that_learns_its_own_sigma_foretells_itself_without_bound():

@@ -2,6 +2,7 @@
 
 import dense
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats as st
 
@@ -134,6 +135,57 @@ def test_a_group_without_rows_is_told_by_its_covariate():
     line = float(post.mean("mu") + 9 * post.mean("slope"))
     assert float(post.mean("theta", "N")) == pytest.approx(line, rel=1e-9)
     assert post.shrinkage().loc["N", "weight"] == 0
+
+
+ROWS = {
+    "y": [3, 5, 9, 12, np.nan, 13, 21, 4],
+    "arm": ["b", "a", "b", "c", "c", "a", "c", "d"],
+    "dose": [1, 0, 1, 4, 4, 0, np.nan, 2],
+    "old": [True, False, True, False, False, False, False, True],
+}
+
+
+@pytest.mark.parametrize("table", [dict, pd.DataFrame], ids=["dict", "pandas"])
+def test_covariates_by_name_are_those_of_each_group_once(table):
+    long = {"value": "y", "group": "arm", "sigma": 2, "slope": gb.Normal(0, 3), **PRIORS}
+    by_name = gb.partial_pooling(table(ROWS), covariates=["dose", "old"], **long)
+    listed = gb.partial_pooling(table(ROWS), covariates={"dose": [1, 0, 4, 2], "old": [1, 0, 0, 1]}, **long)
+    assert by_name.groups == ("b", "a", "c", "d")
+    assert by_name.log_evidence == listed.log_evidence
+    for name in ("mu", "slope[dose]", "slope[old]", "theta"):
+        np.testing.assert_array_equal(by_name.mean(name), listed.mean(name))
+    new = by_name.predict(new_group=True, covariates={"dose": 3, "old": 0})
+    assert new.mean("expected") == pytest.approx(float(by_name.mean("mu") + 3 * by_name.mean("slope[dose]")), rel=1e-9)
+    alone = gb.partial_pooling(table(ROWS), covariates="dose", **long)
+    assert list(alone.marginals) == ["mu", "slope", "tau", "theta"]
+
+
+def test_covariates_by_name_where_each_row_is_a_group():
+    table = {"effect": Y, "se": SE, "study": LABELS, "dose": DOSE}
+    named = gb.partial_pooling(table, value="effect", groups="study", sigma="se", covariates="dose", **PRIORS)
+    assert named.log_evidence == gb.partial_pooling(Y, sigma=SE, covariates=DOSE, **PRIORS).log_evidence
+    assert named.groups == tuple(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "covariates"),
+    [
+        (ValueError, 'the same in all rows of a group; column "y" is 3 and 9 in group "b"', ["dose", "y"]),
+        (ValueError, "covariates must be a column; \"doze\" is not.*Did you mean \"dose\"", "doze"),
+        (ValueError, 'covariates must be unique; "dose" is a duplicate', ["dose", "dose"]),
+        (TypeError, "row 0 of column \"arm\" is 'b', not a number", ["arm"]),
+        (ValueError, "covariates must be complete; group 'd' misses one", ["late"]),
+    ],
+)  # fmt: skip
+def test_columns_that_are_no_covariates_of_groups_are_refused(error, message, covariates):
+    table = ROWS | {"late": [1, 2, 1, 3, 3, 2, 3, None]}
+    with pytest.raises(error, match=message):
+        gb.partial_pooling(table, value="y", group="arm", sigma=2, covariates=covariates, **PRIORS)
+
+
+def test_names_need_a_table():
+    with pytest.raises(TypeError, match='names of columns, "dose", so data must be a table; it is a list'):
+        gb.partial_pooling([1, 2, 3], sigma=1, covariates=["dose"], **PRIORS)
 
 
 def test_the_default_slope_is_on_the_scale_of_data_and_covariate():

@@ -1,24 +1,16 @@
 """What each picture shows: the data of its artists against closed forms and the posterior's own answers."""
 
-from pathlib import Path
-
 import matplotlib
 import numpy as np
 import pytest
+from drawn import DATA, bars, line_of, marked
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 from scipy.stats import beta, norm
 
 import gridbayes as gb
 from gridbayes import plots
-from gridbayes.models.pooling import pooling
-from gridbayes.plots.plates import graph_of
-from gridbayes.plots.save import differs
 from gridbayes.plots.style import COLOURS, group_style
-from gridbayes.program import Program
-
-BASELINE = Path(__file__).parent / "baseline" / "density.png"
-DATA = {"G": [-10, 1, 11], "E": [-16, -15, -14], "M": [30]}
 
 
 @pytest.fixture(scope="module")
@@ -31,22 +23,6 @@ def line():
     """Flat priors and a known sigma: least squares."""
     x, y = np.array([0.0, 1.0, 3.0, 4.0]), np.array([1.0, 2.5, 2.0, 4.0])
     return gb.linear_regression(x, y, intercept=gb.Flat(), slope=gb.Flat(), sigma=0.5), x, y
-
-
-def line_of(ax, label):
-    return next(line for line in ax.get_lines() if line.get_label() == label)
-
-
-def marked(ax, marker):
-    """x of single marks of this kind, in the order of drawing."""
-    return [
-        line.get_xdata()[0] for line in ax.get_lines() if line.get_marker() == marker and len(line.get_xdata()) == 1
-    ]
-
-
-def bars(ax):
-    """The ends of all horizontal bars, (bar, bound), in the order of drawing."""
-    return np.array([segment[:, 0] for lines in ax.collections for segment in lines.get_segments()])
 
 
 # --- densities ----------------------------------------------------------------------------------------------------------
@@ -188,72 +164,6 @@ def test_components_are_drawn_over_their_rows():
         plots.mixture_components(gb.proportion(6, 12), y)
 
 
-# --- plate diagrams -----------------------------------------------------------------------------------------------------
-
-
-def stated(kind, sigma=15, shared_sigma=False):
-    """A model that is stated and not fitted."""
-    names = ("mu", "tau") if kind == "partial" else ("theta",)
-    priors = {name: gb.HalfCauchy(1) if name == "tau" else gb.Normal(0, 1) for name in names}
-    rest = dict.fromkeys(["likelihood", "grids", "program", "value", "group", "groups"])
-    return pooling(kind, DATA, sigma=sigma, priors=priors, shared_sigma=shared_sigma, **rest)
-
-
-LEARNED = gb.HalfCauchy(5)
-ABOVE = {("mu", "theta"), ("tau", "theta"), ("theta", "y")}
-
-
-@pytest.mark.parametrize(
-    "model, arrows, grouped",
-    [
-        (stated("complete"), {("theta", "y")}, set()),
-        (stated("no"), {("theta", "y")}, {"theta"}),
-        (stated("partial"), ABOVE, {"theta"}),
-        (stated("partial", LEARNED), ABOVE | {("sigma", "y")}, {"theta", "sigma"}),
-        (stated("partial", LEARNED, True), ABOVE | {("sigma", "y")}, {"theta"}),
-        (stated("complete", LEARNED), {("theta", "y"), ("sigma", "y")}, {"sigma"}),
-    ],
-    ids=["complete", "no", "partial", "own sigma", "shared sigma", "complete, own sigma"],
-)
-def test_the_graph_is_that_of_the_program(model, arrows, grouped):
-    graph = graph_of(model.program)
-    assert (graph.arrows, graph.grouped) == (arrows, grouped)
-
-
-def test_a_program_that_changes_changes_its_diagram():
-    text = str(stated("partial").program)
-    fixed = graph_of(Program(text.replace("at(tau_nodes, _tau))\n", "2.0)\n")))  # tau moves the data, and no theta
-    assert fixed.arrows == {("mu", "theta"), ("theta", "y"), ("tau", "y")}
-    heavy = graph_of(
-        Program(text.replace("normal_lpdf(at(theta_nodes, _theta),", "laplace_lpdf(at(theta_nodes, _theta),"))
-    )
-    assert heavy.densities == {"mu": "normal", "tau": "half cauchy", "theta": "laplace"}
-    with pytest.raises(ValueError, match="needs a program with densities .* has the memos hyper"):
-        graph_of(Program("def hyper(): ..."))
-
-
-def test_ragged_data_with_learned_sigmas_have_two_plates_and_four_arrows():
-    ax = plots.plate_diagram(stated("partial", LEARNED).program)
-    kinds = [type(patch).__name__ for patch in ax.patches]
-    assert kinds.count("FancyArrowPatch") == 4 and kinds.count("FancyBboxPatch") == 2
-    outer, inner = (patch for patch in ax.patches if type(patch).__name__ == "FancyBboxPatch")
-
-    def around(plate, name):
-        x, y = next(text.get_position() for text in ax.texts if text.get_text() == name)
-        left, bottom = plate.get_x(), plate.get_y()
-        return left < x < left + plate.get_width() and bottom < y < bottom + plate.get_height()
-
-    assert [name for name in ("mu", "tau", "theta", "sigma", "y") if around(outer, name)] == ["theta", "sigma", "y"]
-    assert [name for name in ("mu", "tau", "theta", "sigma", "y") if around(inner, name)] == ["y"]
-
-
-def test_plates_state_priors_and_counts(late):
-    texts = [text.get_text() for text in plots.plate_diagram(late).texts]
-    assert {"Normal(0, 10)", "HalfCauchy(10)", "3 groups", "n = 3, 3, 1"} <= set(texts)
-    with pytest.raises(ValueError, match="a plate diagram is of pooling models; the posterior is of 6 successes"):
-        plots.plate_diagram(gb.proportion(6, 12))
-
-
 # --- all of them --------------------------------------------------------------------------------------------------------
 
 
@@ -269,14 +179,3 @@ def test_pictures_draw_on_the_axes_they_are_given_and_follow_the_users_style(lat
         ax = Figure().subplots()
         assert plots.density(late, "mu", ax=ax) is ax
         assert same_color(line_of(ax, "prior").get_color(), "white")
-
-
-def test_an_image_shows_a_line_that_moves(tmp_path):
-    """The baseline is what `plots.density` drew when it was last looked at."""
-    ax = plots.density(gb.proportion(6, 12), "p")
-    plots.save_figure(ax.figure, tmp_path / "same.png", dpi=60)
-    assert not differs(BASELINE, tmp_path / "same.png")
-    line = ax.get_lines()[0]
-    line.set_xdata(np.asarray(line.get_xdata()) + 0.01)
-    plots.save_figure(ax.figure, tmp_path / "moved.png", dpi=60)
-    assert differs(BASELINE, tmp_path / "moved.png")

@@ -155,13 +155,6 @@ def test_rows_that_cannot_be_predicted_are_refused():
     apart = gb.no_pooling([1, 2], sigma=1, theta=gb.Normal(0, 5))
     with pytest.raises(ValueError, match=r"say nothing of a new group: its theta is the prior Normal\(0, 5\)"):
         apart.predict(new_group=True)
-    counts = gb.no_pooling([3, 4], likelihood=gb.Binomial(9), theta=gb.Normal(0, 10))
-    with pytest.raises(TypeError, match=r"does not answer predict yet.*Instead post.quantile\('theta', q\)"):
-        counts.predict()
-    grids = {"sigma": gb.linspace(1, 30, 20), "theta": gb.linspace(-40, 40, 60)}
-    own = gb.no_pooling(RAGGED, sigma=gb.HalfNormal(9), theta=gb.Normal(0, 10), grids=grids)
-    with pytest.raises(TypeError, match=r"where groups learn their own sigmas, on automatic grids. Instead"):
-        own.predict()
     learned = gb.complete_pooling(RAGGED, sigma=gb.HalfNormal(9), shared_sigma=True, theta=gb.Normal(0, 10))
     with pytest.raises(TypeError, match=r"sigma is learned here, from its prior HalfNormal\(9\); leave out sigma=3"):
         learned.predict(sigma=3)

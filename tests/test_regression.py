@@ -302,6 +302,51 @@ def test_a_sample_of_one_row_says_what_exists():
 # --- the proportion ---------------------------------------------------------------------------------------------
 
 
+def test_rows_of_a_proportion_are_foretold_as_beta_binomials():
+    k, n = np.array([3.0, 0, 5, 3]), np.array([10.0, 2, 5, 10])
+    post = gb.proportion(k, n, p=gb.Beta(2, 3))
+    a, b = 2 + k.sum(), 3 + (n - k).sum()
+    score = post.loo()
+    np.testing.assert_allclose(score.left_out, st.betabinom.logpmf(k, n, a - k, b - (n - k)), atol=1e-10)
+    np.testing.assert_allclose(score.within, st.betabinom.logpmf(k, n, a, b), atol=1e-10)
+    assert score.refitted == 4 and score.elpd_i.dims == ("row",)
+    new = post.predict([7, 30])
+    for row, trials in enumerate((7, 30)):
+        exact = st.betabinom(trials, a, b)
+        assert new.mean("y", row) == pytest.approx(exact.mean(), rel=1e-9)
+        assert new.sd("y", row) == pytest.approx(exact.std(), rel=1e-9)
+        np.testing.assert_allclose(new.marginal("y", row), exact.pmf(np.arange(trials + 1)), atol=1e-10)
+        wanted = trials * st.beta(a, b).ppf([0.05, 0.5])
+        np.testing.assert_allclose(new.quantile("expected", [0.05, 0.5], row), wanted, rtol=1e-8)
+    assert new.accuracy.largest.size < 1e-8
+    check = post.predictive_check(np.max, draws=4000)
+    tail = 1 - np.mean([np.prod(st.binom.cdf(4, n, p)) for p in st.beta(a, b).ppf((np.arange(400) + 0.5) / 400)])
+    assert check.observed == 5 and abs(check.p - tail) < 4 * check.error + 1e-3
+
+
+def test_a_proportion_updated_is_the_joint_fit():
+    more = gb.proportion(3, 10, p=gb.Beta(2, 3)).update([6, 1], 12)
+    joint = gb.proportion([3, 6, 1], [10, 12, 12], p=gb.Beta(2, 3))
+    assert more.log_evidence == joint.log_evidence and more.mean() == joint.mean()
+    both = gb.compare({"wide": joint, "narrow": gb.proportion([3, 6, 1], [10, 12, 12], p=gb.Beta(40, 40))})
+    assert both.loc["wide", "elpd"] == pytest.approx(joint.loo().elpd)
+
+
+def test_new_trials_on_explicit_points_are_a_sum_over_them():
+    shares = np.arange(13) / 12
+    post = gb.proportion(6, 12, grids={"p": shares})
+    weight = st.binom.pmf(6, 12, shares)
+    wanted = st.binom.pmf(np.arange(6)[:, None], 5, shares) @ (weight / weight.sum())
+    np.testing.assert_allclose(post.predict(5).marginal("y", 0), wanted, atol=1e-12)
+    assert post.predict(5).probability("expected", above=2.4, below=2.6, group=0) == pytest.approx(
+        (weight / weight.sum())[6], rel=1e-12
+    )
+    with pytest.raises(ValueError, match="trials must be positive; trials is 0"):
+        post.predict(0)
+    with pytest.raises(TypeError, match="does not answer pit yet. Counts have no density. Instead post.predict"):
+        post.pit()
+
+
 @pytest.mark.parametrize(("k", "n"), [(0, 0), (6, 12), (0, 5), (4711, 10_000), (1, 1_000_000)])
 @pytest.mark.parametrize("prior", [(1, 1), (2.5, 7), (0.5, 0.5)])
 def test_a_proportion_is_the_conjugate_beta(k, n, prior):

@@ -55,6 +55,156 @@ def test_every_answer_is_that_of_a_single_fit(schools):
     assert "the worst of 99 settings" in str(schools.accuracy)
 
 
+@pytest.fixture(scope="module")
+def corners() -> gb.Sensitivity:
+    """Settings that are hard for an interval: mu or tau a spike in the breadth of the other."""
+    return gb.sensitivity(EFFECTS, sigma=ERRORS, groups=list("ABCDEFGH"), mu_scale=[0.1, 100], tau_scale=[0.1, 100])
+
+
+def require_shortest(found: np.ndarray, prob: float, exact: dense.Mixture, direction: list) -> None:
+    """Of all intervals that hold `prob`: equal densities at its ends, and none of many others is shorter."""
+    m, v = exact._normal(direction)
+    sd = np.sqrt(np.maximum(v, 1e-30))
+    inside = exact.weight @ (st.norm.cdf(found[1], m, sd) - st.norm.cdf(found[0], m, sd))
+    assert inside == pytest.approx(prob, abs=1e-11)
+    low, high = (exact.weight @ st.norm.pdf(end, m, sd) for end in found)
+    assert low == pytest.approx(high, rel=1e-7)
+    for p in (1 - prob) * np.linspace(0.02, 0.98, 13):
+        length = exact.quantile(p + prob, *direction) - exact.quantile(p, *direction)
+        assert length > found[1] - found[0] - 1e-9 * exact.moments(*direction)[1]
+
+
+def test_shortest_intervals_are_those_of_a_single_fit(corners):
+    found = {name: corners.hdi(name, 0.8) for name in ("mu", "tau", "theta")}
+    assert found["theta"].dims == ("mu_scale", "tau_scale", "group", "bound")
+    assert found["theta"].attrs == {"ci_kind": "hdi", "ci_prob": 0.8}
+    for i, j in ((0, 1), (1, 0), (1, 1)):
+        fit = gb.partial_pooling(EFFECTS, sigma=ERRORS, mu_scale=[0.1, 100][i], tau_scale=[0.1, 100][j])
+        for name, group in (("mu", None), ("tau", None), ("theta", 0), ("theta", 2)):
+            ends = found[name][i, j] if group is None else found[name][i, j, group]
+            apart = (ends - fit.hdi(name, 0.8, group=group).values) / float(fit.sd(name, group))
+            np.testing.assert_allclose(apart, 0, atol=1e-8)
+
+
+def test_shortest_intervals_equal_those_of_a_dense_mixture(corners):
+    exact, _ = oracle(0, 100, lambda tau: dense.half_cauchy(tau, 0.1))
+    require_shortest(corners.hdi("theta", 0.8, "A")[1, 0].values, 0.8, exact, [0, 1])
+    require_shortest(corners.hdi("mu", 0.8)[1, 0].values, 0.8, exact, [1])
+    assert float(corners.hdi("tau", 0.8)[1, 0].sel(bound="lower")) == pytest.approx(
+        0, abs=1e-9
+    )  # its density falls from 0
+
+
+def test_contrasts_are_those_of_a_single_fit_and_of_a_dense_mixture(corners):
+    apart, top = corners.contrast("A", "C"), corners.contrast({"A": 0.5, "G": 0.5, "C": -1})
+    assert apart.mean().dims == ("mu_scale", "tau_scale") and apart.mean().name == "difference"
+    assert repr(top) == "Sensitivity(combination in partial pooling of 8 groups over mu_scale 2, tau_scale 2)"
+    fit = gb.partial_pooling(EFFECTS, sigma=ERRORS, groups=list("ABCDEFGH"), mu_scale=100, tau_scale=0.1)
+    exact, _ = oracle(0, 100, lambda tau: dense.half_cauchy(tau, 0.1))
+    for sweep, wanted, direction in (
+        (apart, fit.contrast("A", "C"), [0, 1, 0, -1]),
+        (top, fit.contrast({"A": 0.5, "G": 0.5, "C": -1}), [0, 0.5, 0, -1, 0, 0, 0, 0.5]),
+    ):
+        mean, sd = exact.moments(*direction)
+        assert float(sweep.mean()[1, 0]) == pytest.approx(mean, abs=1e-9 * sd)
+        assert float(sweep.mean()[1, 0]) == pytest.approx(wanted.mean(), abs=1e-8 * sd)
+        assert float(sweep.sd()[1, 0]) == pytest.approx(sd, rel=1e-9)
+        assert float(sweep.sd()[1, 0]) == pytest.approx(wanted.sd(), rel=1e-8)
+        assert float(sweep.probability(above=0)[1, 0]) == pytest.approx(wanted.probability(above=0), abs=1e-8)
+        require_shortest(sweep.hdi(0.9)[1, 0].values, 0.9, exact, direction)
+        assert float(sweep.quantile(0.3)[1, 0]) == pytest.approx(exact.quantile(0.3, *direction), abs=1e-9 * sd)
+    assert apart.accuracy.largest.size < 1e-8
+
+
+def test_a_contrast_with_a_group_without_data_has_the_moments_of_a_single_fit():
+    data = {"A": [1.0], "B": []}
+    found = gb.sensitivity(data, sigma=1, mu_scale=3, tau_scale=[10]).contrast("A", "B")
+    assert np.isinf(found.sd()).all()
+    each = gb.partial_pooling(data, sigma=1, mu_scale=3, tau_scale=10).mean("theta")
+    assert found.mean().item() == pytest.approx(float(each[0] - each[1]), rel=1e-6)
+
+
+# --- a learned sigma --------------------------------------------------------------------------------------------------
+
+VALUES, CODES = np.concatenate(list(RAGGED.values())).astype(float), np.repeat([0, 1, 2], [3, 3, 1])
+
+
+@pytest.fixture(scope="module")
+def learned() -> gb.Sensitivity:
+    return gb.sensitivity(RAGGED, sigma=gb.HalfNormal(1), sigma_scale=[3, 12], mu_scale=8, tau_scale=[1, 10])
+
+
+@pytest.fixture(scope="module")
+def dense_learned() -> tuple[dense.Mixture, np.ndarray, np.ndarray]:
+    """The same at tau_scale 10, sigma_scale 3, with tau and sigma of each cell."""
+    tau, sigma = dense.log_scale(0.1, -20, 12), dense.log_scale(0.1, -0.5, 4.5)
+    cells = [x.ravel() for x in np.meshgrid(tau[0], sigma[0], indexing="ij")]
+    noise, log_w = np.tile(cells[1][:, None] ** 2, (1, len(VALUES))), np.add.outer(np.log(tau[1]), np.log(sigma[1]))
+    log_p = log_w.ravel() + dense.half_cauchy(cells[0], 10) + dense.half_normal(cells[1], 3)
+    return dense.mixture(VALUES, CODES, noise, *dense.partial(3, 0, 8, cells[0]), log_p), *cells
+
+
+def test_a_learned_sigma_equals_a_dense_sum_over_tau_and_sigma(learned, dense_learned):
+    assert learned.mean("theta").dims == ("tau_scale", "sigma_scale", "group")
+    exact, tau, sigma = dense_learned
+    at = {"tau_scale": 10, "sigma_scale": 3}
+    assert float(learned.log_evidence.sel(at)) == pytest.approx(exact.log_evidence, abs=1e-9)
+    for name, direction in (("mu", [1]), ("theta", [0, 0, 0, 1])):
+        mean, sd = exact.moments(*direction)
+        group = "M" if name == "theta" else None
+        assert float(learned.mean(name, group).sel(at)) == pytest.approx(mean, abs=1e-8 * sd)
+        assert float(learned.sd(name, group).sel(at)) == pytest.approx(sd, rel=1e-8)
+    for name, cells in (("tau", tau), ("sigma", sigma)):
+        mean, sd = exact.scale(cells)
+        assert float(learned.mean(name).sel(at)) == pytest.approx(mean, rel=1e-8)
+        assert float(learned.sd(name).sel(at)) == pytest.approx(sd, rel=1e-7)
+    difference = learned.contrast("G", "M")
+    assert float(difference.mean().sel(at)) == pytest.approx(exact.moments(0, 1, 0, -1)[0], rel=1e-8)
+    assert float(difference.sd().sel(at)) == pytest.approx(exact.moments(0, 1, 0, -1)[1], rel=1e-8)
+
+
+def test_a_learned_sigma_is_that_of_a_single_fit(learned):
+    fit = gb.partial_pooling(RAGGED, sigma=gb.HalfNormal(12), shared_sigma=True, mu_scale=8, tau_scale=1)
+    at = {"tau_scale": 1, "sigma_scale": 12}
+    assert float(learned.log_evidence.sel(at)) == pytest.approx(fit.log_evidence, abs=1e-9)
+    for name in ("theta", "sigma"):
+        unit = fit.sd(name)
+        np.testing.assert_allclose((learned.mean(name).sel(at) - fit.mean(name)) / unit, 0, atol=1e-8)
+        np.testing.assert_allclose(learned.sd(name).sel(at) / unit, 1, atol=1e-8)
+        np.testing.assert_allclose((learned.quantile(name, 0.9).sel(at) - fit.quantile(name, 0.9)) / unit, 0, atol=1e-8)
+    apart = learned.hdi("sigma", 0.9).sel(at) - fit.hdi("sigma", 0.9)
+    np.testing.assert_allclose(apart / fit.sd("sigma"), 0, atol=1e-8)
+    above = learned.probability("sigma", above=6).sel(at)
+    assert float(above) == pytest.approx(fit.probability("sigma", above=6), abs=1e-8)
+
+
+def test_the_gradient_with_a_learned_sigma_is_that_of_the_dense_evidence(learned, dense_learned):
+    found = learned.gradient().sel(tau_scale=10, sigma_scale=3)
+    assert found["hyperparameter"].values.tolist() == ["tau_scale", "sigma_scale"]
+    exact, tau, sigma = dense_learned
+
+    def slope(log_prior) -> float:
+        """Of log evidence, by five points; another prior changes the weights of the cells alone."""
+        ratios = [np.log(exact.weight @ np.exp(log_prior(step) - log_prior(0))) for step in (-0.02, -0.01, 0.01, 0.02)]
+        return (8 * (ratios[2] - ratios[1]) - (ratios[3] - ratios[0])) / 0.12
+
+    assert float(found[0]) == pytest.approx(slope(lambda step: dense.half_cauchy(tau, 10 + step)), rel=1e-6)
+    assert float(found[1]) == pytest.approx(slope(lambda step: dense.half_normal(sigma, 3 + step)), rel=1e-6)
+
+
+def test_priors_of_sigma_in_a_list_beside_known_values_of_tau():
+    """tau = 0 is complete pooling, with a sigma that all share."""
+    priors = [gb.HalfNormal(12), gb.Exponential(0.2)]
+    sweep = gb.sensitivity(RAGGED, sigma=priors, mu=gb.Normal(1, 9), tau=[0.0, 6.0])
+    assert sweep.sd("mu").dims == ("tau", "sigma")
+    np.testing.assert_allclose(sweep.hdi("tau", 0.5).sel(bound="upper"), [[0, 0], [6, 6]], rtol=1e-13)
+    for i, prior in enumerate(priors):
+        fit = gb.complete_pooling(RAGGED, sigma=prior, shared_sigma=True, theta=gb.Normal(1, 9))
+        assert float(sweep.log_evidence[0, i]) == pytest.approx(fit.log_evidence, abs=1e-9)
+        assert float(sweep.mean("mu")[0, i]) == pytest.approx(fit.mean("theta"), abs=1e-8 * fit.sd("theta"))
+        assert float(sweep.sd("sigma")[0, i]) == pytest.approx(fit.sd("sigma"), rel=1e-8)
+
+
 def test_the_axes_are_named(schools):
     theta = schools.quantile("theta", [0.1, 0.9])
     assert theta.dims == ("mu_scale", "tau_scale", "group", "quantile")
@@ -222,7 +372,10 @@ def test_an_optimum_at_an_end_is_that_end():
     ("error", "message", "options"),
     [
         (ValueError, "mu must be Normal or Flat", {"mu": gb.Laplace(0, 5), "tau_scale": 3}),
-        (TypeError, "sigma must be known in a sweep", {"sigma": gb.HalfNormal(3), "tau_scale": 3}),
+        (ValueError, r"sigma must have a prior on \[0, inf\)", {"sigma": gb.Normal(0, 3), "tau_scale": 3}),
+        (TypeError, "sigma must be one prior where sigma_scale is swept", {"sigma": 2.0, "sigma_scale": [1, 2]}),
+        (ValueError, "sigma cannot be learned: the rows of every group are all the same",
+            {"sigma": gb.HalfNormal(1), "data": {"a": [1, 1], "b": [2, 2]}}),
         (TypeError, r"tau_df is no hyperparameter of tau ~ HalfCauchy\(1\)", {"tau_df": [1], "tau_scale": 1}),
         (TypeError, "tau_scale is missing", {"tau_df": [1, 2]}),
         (TypeError, "no argument beta_scale", {"beta_scale": [1, 2]}),
@@ -252,6 +405,14 @@ def test_questions_without_an_answer_are_refused(schools):
         schools.mean("theta", "X")
     with pytest.raises(ValueError, match="q must lie between 0 and 1, both left out"):
         schools.quantile("mu", [0, 0.5])
+    with pytest.raises(ValueError, match="prob must lie between 0 and 1, both left out; prob is 1"):
+        schools.hdi("mu", 1)
+    with pytest.raises(ValueError, match="contrast needs two different groups; got 'A' twice"):
+        schools.contrast("A", "A")
+    with pytest.raises(ValueError, match="contrast needs finite weights that are not all 0"):
+        schools.contrast({"A": 0})
+    with pytest.raises(ValueError, match="no parameter 'mu' in a contrast; it has difference"):
+        schools.contrast("A", "B").mean("mu")
     with pytest.raises(TypeError, match="probability needs a bound"):
         schools.probability("mu")
     with pytest.raises(ValueError, match="above must be less than below"):

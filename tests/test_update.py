@@ -99,7 +99,7 @@ def test_new_rows_of_the_wrong_shape_are_refused():
     with pytest.raises(ValueError, match=r"errors must be positive; errors\[0\] is -1"):
         line.update([3.0], [4.0], errors=[-1])
     with pytest.raises(TypeError, match="does not answer update yet. Fit old and new rows together"):
-        gb.proportion(3, 10).update(4, 5)
+        post.contrast("G", "E").update(4, 5)
 
 
 # --- a posterior as a prior ---------------------------------------------------------------------------------------

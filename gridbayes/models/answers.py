@@ -1,7 +1,7 @@
 """What every fitted pooling model answers in the same way: by its own evidence, and by that of changed models."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,16 @@ from jaxtyping import Bool, Float
 from gridbayes._types import Label
 from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.likelihoods import Binomial
+from gridbayes.models.given_theta import given_theta, middle_of_step
 from gridbayes.models.left_out import Swaps, swaps_of
 from gridbayes.models.pooling import INSTEAD, Pooling, known_scale, with_more
-from gridbayes.models.prediction import NewRows, rows_again
+from gridbayes.models.prediction import NewRows, Prediction, new_rows, rows_again
 from gridbayes.models.scales import refuse_improper, sizes_of
 from gridbayes.models.shrinkage import shrinkage
 from gridbayes.models.tails import with_tails
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Normal, Prior
-from gridbayes.questions import unanswered
+from gridbayes.program import Program
 from gridbayes.summaries import Marginal
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Answers(ABC):
     @property
     def discrete(self) -> bool:
         """Whether rows have probabilities, not densities."""
-        return self.model.likelihood is not None and self.model.likelihood.known != "sigma"
+        return self.model.discrete
 
     @property
     def priors(self) -> Mapping[str, Prior]:
@@ -117,11 +118,53 @@ class Answers(ABC):
         width = NARROW * min(sizes_of(model), default=1.0) / len(model.observations.values) ** 0.5
         return self.evidence_given(label, Normal(value, width))
 
-    # --- the rows again -----------------------------------------------------------------------------------------------
+    # --- new rows, and the old ones again -----------------------------------------------------------------------------
 
-    def observed(self, rows: NewRows) -> tuple[Marginal, ...]:
-        """y of each of these rows."""
-        raise unanswered(self.title, "predict", INSTEAD["predict"])
+    def predict(
+        self,
+        group: Hashable = None,
+        *,
+        new_group: bool = False,
+        prior: bool = False,
+        sigma: object = None,
+        trials: object = None,
+        exposure: object = None,
+    ) -> Posterior:
+        """A new observation in every group, in one, or in a new one (prediction.py); with `prior`, before the data."""
+        known = {"sigma": sigma, "trials": trials, "exposure": exposure}
+        rows = new_rows(self.model, group, new_group, known, prior)
+        fit = self.fitted_to(rows.source).model if prior else self
+        return fit.predicted(rows)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def predicted(self, rows: NewRows) -> Posterior:
+        """What these rows may show, asked of the fit to their source."""
+        marginals = {rows.names[0]: self.effects(rows)}
+        if "y" in rows.names:
+            marginals["y"] = self.observed(rows, marginals[rows.names[0]])
+        return self.prediction(rows).posterior(marginals, self.program)
+
+    def observed(self, rows: NewRows, theta: tuple[Marginal, ...] | None = None) -> tuple[Marginal, ...]:
+        """y of each of these rows; `theta` of each where it is known already."""
+        if rows.model.likelihood is None:
+            return self.normal_rows(rows)
+        return given_theta(rows, self.effects(rows) if theta is None else theta)
+
+    @abstractmethod
+    def effects(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """theta of each row."""
+
+    @abstractmethod
+    def normal_rows(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """y of each row that is normal about its theta."""
+
+    @abstractmethod
+    def prediction(self, rows: NewRows) -> Prediction:
+        """How far the numbers of these rows are from the truth."""
+
+    @property
+    @abstractmethod
+    def program(self) -> Program:
+        """The memos that ran."""
 
     @property
     def groups_of_rows(self) -> tuple[Label, ...]:
@@ -129,11 +172,39 @@ class Answers(ABC):
         data = self.model.observations
         return tuple(data.groups[d] for d in data.codes)
 
-    def pit(self) -> Float[np.ndarray, " row"]:
-        """P(y_new <= y_r | t) of a new row in each row's group, with its known sigma."""
+    def pit(self, loo: bool) -> Float[np.ndarray, " row"]:
+        """P(y_new <= y_r | t) of a new row in each row's group, with its known number; of counts the middle of the step.
+
+        With `loo` given the other rows.
+        """
         rows, which = rows_again(self.model)
-        y = self.observed(rows)
-        return np.array([float(y[kind].cdf(value)) for kind, value in zip(which, self.outcomes[0], strict=True)])
+        at, place = self.outcomes[0], middle_of_step if self.discrete else Marginal.cdf
+        if loo:
+            without, _ = swaps_of(self.model.observations, "row")
+            y = (self._without(without, row, rows, kind) for row, kind in enumerate(which.tolist()))
+        else:
+            y = map(self.observed(rows).__getitem__, which)
+        return np.array([float(place(predicted, value)) for predicted, value in zip(y, at, strict=True)])
+
+    def replicated(self, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draw row"]:
+        """Independent draws of all rows: of the parameters, and of the rows given them."""
+        shape = draws, len(self.model.observations.values)
+        return self.model.rows_given(self.sample(draws, rng)).rvs(size=shape, random_state=rng).astype(float)
+
+    @abstractmethod
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of all parameters."""
+
+    def _without(self, without: Swaps, row: int, rows: NewRows, kind: int) -> Marginal:
+        """y of a new row of this kind, given all rows but one; ValueError where these leave no posterior."""
+        rest = replace(self.model, observations=without.whole(row))
+        try:
+            refuse_improper(rest)
+        except ValueError as error:
+            raise ValueError(f"{self.title} has no posterior without {without.named(row)}: {error}") from None
+        known = None if rows.known is None else rows.known[[kind]]
+        (y,) = self._of(rest).observed(NewRows(rest, (rows.groups[kind],), rows.label, known))
+        return y
 
     # --- leave-one-out ------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ times what its rows say,
 """
 
 import os
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from gridbayes.accuracy import Accuracy
-from gridbayes.conditional import LOG_2PI, graded, log_sum_exp, weighty
+from gridbayes.conditional import LOG_2PI, gauss_rule, graded, log_sum_exp, weighty
 from gridbayes.convolution import log_convolution
 from gridbayes.double_exponential import double_exponential
 from gridbayes.engine import marginal_of, run_groups, run_hyper
@@ -25,20 +25,28 @@ from gridbayes.grids import COARSE, FINE, Grid, adapt, fewest, in_panels, resolv
 from gridbayes.likelihoods import NormalFactors, learned_sigma
 from gridbayes.models.answers import Answers
 from gridbayes.models.draws import noise_of_group, rows_of, theta_given, theta_of_group
+from gridbayes.models.given_cells import few_of_scale
+from gridbayes.models.given_scales import GivenScales
+from gridbayes.models.in_cells import InCells, standard_normal
 from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
-from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
+from gridbayes.models.prediction import NewRows, Prediction, with_powers
+from gridbayes.models.ranks import law_ranks
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
 from gridbayes.observations import Observations
 from gridbayes.posterior import Address, FittedModel, Posterior
-from gridbayes.priors import Prior
+from gridbayes.priors import Normal, Prior
+from gridbayes.program import Program
+from gridbayes.questions import unanswered
 from gridbayes.sampling import from_table, product_nodes
 from gridbayes.smoothing import interpolated, log_smoothed
 from gridbayes.summaries import Marginal
 
 __all__ = ["ByGroup"]
 
+FEW = (32, 16)  # values of tau, and of mu given it: ranks are smooth in them
+LIGHT = 1e-16  # of the heaviest tau: what it may weigh and be left out of a contrast
 SCALE_STEP = 0.07  # of the rule for sums over tau: what a window of several units resolves to 1e-11
 ROUGH_NODES, SCALE_NODES = 32, 64  # to look for its window; what it has at least
 
@@ -324,19 +332,43 @@ class ByGroup(Answers):
 
     # --- new rows -----------------------------------------------------------------------------------------------------
 
-    def predict(self, group: Hashable = None, *, new_group: bool = False, sigma: object = None) -> Posterior:
-        """A new observation in every group, in one, or in a new one (prediction.py), where groups learn their own sigmas."""
-        rows = new_rows(self.model, group, new_group, sigma)
-        fit = replace(self, model=rows.extended)
-        expected = [fit.fitted[0]["theta"][d if len(fit.fitted[0]["theta"]) > 1 else 0] for d in rows.indices]
-        marginals = {"expected": tuple(expected), "y": fit.observed(rows)}
-        coarse = ByGroup(self.model, 10 * self.tol, COARSE[1])
-        prediction = Prediction.refined(rows, None, lambda: coarse.predict(group, new_group=new_group, sigma=sigma))
-        return prediction.posterior(marginals, self.model.continuous_program)
+    @property
+    def program(self) -> Program:
+        return self.model.continuous_program
 
-    def observed(self, rows: NewRows) -> tuple[Marginal, ...]:
+    def prediction(self, rows: NewRows) -> Prediction:
+        """Beside a coarser rule."""
+        return Prediction.refined(rows, None, lambda: ByGroup(self.model, 10 * self.tol, COARSE[1]).predicted(rows))
+
+    def effects(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """theta of each row."""
+        fit = self._with_new_group(rows)
+        return with_powers(rows, rows.names[0], [fit._effect_of(d) for d in rows.indices])
+
+    def normal_rows(self, rows: NewRows) -> tuple[Marginal, ...]:
         """y of each row: what the rest says of theta, and the group's own rows, smoothed by every sigma."""
-        return with_powers(rows, "y", [self._new_row(d) for d in rows.indices])
+        fit = self._with_new_group(rows)
+        return with_powers(rows, "y", [fit._new_row(d) for d in rows.indices])
+
+    def _with_new_group(self, rows: NewRows) -> "ByGroup":
+        """The fit, with an empty group more where a row is of a new one."""
+        return self._extended if None in rows.groups else self
+
+    @cached_property
+    def _extended(self) -> "ByGroup":
+        return replace(self, model=self.model.extended)
+
+    def _effect_of(self, d: int) -> Density:
+        """theta_d, or the one theta of all groups."""
+        if self.model.kind == "partial":
+            return self._effect(d)
+        return self._location if self.model.kind == "complete" else self._unpooled([self.groups[d]])[0]
+
+    def _of(self, model: Pooling) -> Answers:
+        """The same fit of another model, given its scales where these leave everything normal."""
+        if model.likelihood is None and not model.own_sigma:
+            return GivenScales(model, self.tol / 10, self.order)
+        return replace(self, model=model)
 
     def _new_row(self, d: int) -> Density:
         group, theta, sigma = self.groups[d], self._rest_of(d), self.fitted[0]["sigma"][d].grid
@@ -359,6 +391,64 @@ class ByGroup(Answers):
             return grid, log_joint - self.groups[d].log_likelihood(grid.nodes)
         grid = self.fitted[0]["theta"][d].grid
         return grid, self.model.priors["theta"].logpdf(grid.nodes)
+
+    # --- groups together ----------------------------------------------------------------------------------------------
+
+    def rank(self) -> Float[np.ndarray, "group rank"]:
+        """P(rank of d = r | t): given mu and tau the thetas are independent (in_cells.py)."""
+        self.model.require_thetas("rank")
+        return law_ranks(self._few_cells.each(), len(self.groups))
+
+    def combination(self, weights: Float[np.ndarray, " group"]) -> Marginal:
+        """sum of weights[d] theta_d."""
+        self.model.require_thetas("contrast")
+        if self.model.kind == "no":
+            return self._few_cells.combination(weights)
+        if abs(weights.sum()) > 1e-9 * np.abs(weights).sum():
+            raise ValueError(
+                f"contrast needs weights that sum to 0 where groups learn their own sigmas or rows are not normal; they sum "
+                f"to {weights.sum():g}. A sum moves with mu: post.sample(n) has draws of it."
+            )
+        mass = np.exp(log_sum_exp(self.log_w.T))
+        kept = mass > LIGHT * mass.max()
+        cells = self._cells(self.grids["tau"].nodes[kept], mass[kept], self.log_evidence.sum(axis=0)[:, kept])
+        return cells.combination(weights)
+
+    def weights_of_rows(self) -> Float[np.ndarray, " group"]:
+        """The share of each estimate that is the group's own rows (shrinkage.py)."""
+        cells = self._few_cells
+        if self.model.kind == "no":
+            prior = self.model.priors["theta"]
+            if not isinstance(prior, Normal):
+                raise unanswered(
+                    self.title, "shrinkage", "Instead post.summary() has the estimates with their intervals"
+                )
+            cells = InCells(self.groups, standard_normal, np.array([prior.scale]), np.array([[prior.loc]]), cells.mass)
+        return cells.weights_given_sigma() if self.model.own_sigma else cells.weights()
+
+    @cached_property
+    def _few_cells(self) -> InCells:
+        """A few values of tau, of mu given each, with their masses; one cell without pooling."""
+        if self.model.kind == "no":
+            one = np.ones(1)
+            return InCells(self.groups, self.model.priors["theta"].logpdf, one, 0 * one[None], one[None])
+        (tau,) = self.fitted[0]["tau"]
+        nodes, mass = few_of_scale(tau.grid.nodes, tau.masses[None], FEW[0])
+        mu = self.grids["mu"].nodes
+        table = self._of_groups(lambda group: group.log_evidence(mu, nodes[0]), self.groups).sum(axis=0)
+        return self._cells(nodes[0], mass[0], table)
+
+    def _cells(
+        self,
+        tau: Float[np.ndarray, " tau"],
+        mass: Float[np.ndarray, " tau"],
+        log_evidence: Float[np.ndarray, "mu tau"],
+    ) -> InCells:
+        """These values of tau, and a few of mu given each by Gauss's rule, from log p(t | mu, tau) at the nodes of mu."""
+        grid = self.grids["mu"]
+        log_p = log_evidence.T + self.model.priors["mu"].logpdf(grid.nodes) + grid.log_weight
+        mu, share = gauss_rule(grid.nodes, np.exp(log_p - log_sum_exp(log_p)[:, None]), FEW[1])
+        return InCells(self.groups, standard_normal, tau, mu, (mass / mass.sum())[:, None] * share)
 
     # --- draws --------------------------------------------------------------------------------------------------------
 

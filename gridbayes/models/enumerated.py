@@ -5,7 +5,7 @@ hyperpriors (an update) is one compiled call of the model's memo program with tw
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
@@ -30,12 +30,11 @@ from gridbayes.grids import Grid
 from gridbayes.likelihoods import known_sigma, learned_sigma
 from gridbayes.models.answers import Answers
 from gridbayes.models.left_out import Swaps
-from gridbayes.models.pooling import INSTEAD, Pooling
-from gridbayes.models.prediction import NewRows, Prediction, mixed_rows, new_rows
+from gridbayes.models.pooling import Pooling
+from gridbayes.models.prediction import NewRows, Prediction, mixed_rows
 from gridbayes.models.ranks import table_ranks
 from gridbayes.posterior import Address, Posterior, checked_masses
 from gridbayes.program import Program, Slot
-from gridbayes.questions import unanswered
 from gridbayes.sampling import from_log_masses, from_masses, product_nodes
 from gridbayes.summaries import Marginal
 
@@ -212,38 +211,45 @@ class _Enumeration(Answers):
             pair = np.asarray(jnp.einsum("shi,shj->ij", one * weight, two))
         return _difference(self.grids["theta"], pair / pair.sum())
 
-    def predict(self, group: Hashable = None, *, new_group: bool = False, sigma: object = None) -> Posterior:
-        """A new observation in every group, in one, or in a new one (prediction.py): normal about the nodes of theta."""
-        rows = new_rows(self.model, group, new_group, sigma)
-        pairs = [self._with_shared_sigma(d) for d in rows.groups]
-        expected = [checked_masses(pair.sum(axis=0) / pair.sum(), "expected") for pair in pairs]
-        marginals = {"expected": tuple(Marginal(self.grids["theta"], masses) for masses in expected)}
-        if "y" in rows.names:
-            marginals["y"] = self.observed(rows)
+    @property
+    def program(self) -> Program:
+        return self.model.program
 
-        def continuous() -> Posterior:
-            return self.continuum(self.model).predict(group, new_group=new_group, sigma=sigma)
+    def prediction(self, rows: NewRows) -> Prediction:
+        """Beside the continuous model's."""
+        return Prediction.priced(rows, lambda: self.continuum(self.model).model.predicted(rows))  # pyright: ignore
 
-        return Prediction.priced(rows, continuous).posterior(marginals, self.model.program)
+    def effects(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """theta of each row, on its nodes."""
+        pairs = [self._with_sigma(d) for d in rows.groups]
+        masses = [checked_masses(pair.sum(axis=0) / pair.sum(), rows.names[0]) for pair in pairs]
+        return tuple(Marginal(self.grids["theta"], each) for each in masses)
 
-    def observed(self, rows: NewRows) -> tuple[Marginal, ...]:
+    def normal_rows(self, rows: NewRows) -> tuple[Marginal, ...]:
         """y of each row: normal about the nodes of theta."""
-        pairs = [self._with_shared_sigma(d) for d in rows.groups]
+        pairs = [self._with_sigma(d) for d in rows.groups]
         return mixed_rows(rows, pairs, self.grids["theta"], self.grids.get("sigma"))
 
-    def _with_shared_sigma(self, d: int | None) -> Float[np.ndarray, "sigma theta"]:
-        """p(shared sigma, theta_d | t), of a new group for None; one row where sigma is known."""
+    def _with_sigma(self, d: int | None) -> Float[np.ndarray, "sigma theta"]:
+        """p(sigma, theta_d | t), of a new group for None; one row where sigma is known."""
+        if self.model.own_sigma and d is not None:
+            return self._theta_with_sigma(d).T
         if self.model.own_sigma:
-            raise unanswered(self.title, "predict", INSTEAD["predict"])
+            return np.exp(self.result["log_prior_sigma"])[:, None] * self._theta_of_new[0]
         masses = self._cell_masses()
         if self.model.kind == "complete":  # a cell is a value of theta
             return masses
-        k = np.asarray(self.tables.population.k)
         if d is None:
-            return masses @ k
+            return self._theta_of_new
+        k = np.asarray(self.tables.population.k)
         with jax.enable_x64(True):
             rest, own = np.asarray(self._log_rest(d))[..., 0], np.asarray(self._log_own(d))
         return np.exp(rest) @ k * np.exp(own)
+
+    @property
+    def _theta_of_new(self) -> Float[np.ndarray, "s theta"]:
+        """p(s, theta_new | t): of what the groups share alone; with complete pooling a cell is a value of theta."""
+        return self._cell_masses() @ np.asarray(self.tables.population.k)
 
     def _cell_masses(self) -> Float[np.ndarray, "s h"]:
         """p(shared parameters | t)."""
@@ -271,10 +277,7 @@ class _Enumeration(Answers):
 
     def rank(self) -> Float[np.ndarray, "group rank"]:
         """P(rank of d = r | t): given the shared parameters the thetas are independent, on the nodes (ranks.py)."""
-        if self.model.kind == "complete":
-            raise ValueError(
-                "rank needs a theta for every group; complete pooling has one for all. Use partial_pooling."
-            )
+        self.model.require_thetas("rank")
         weight, k = self._cell_masses(), np.asarray(self.tables.population.k)
         s, h = np.nonzero(weight > LIGHT * weight.max())
         log_m, log_own = np.asarray(self.tables.log_m), np.asarray(self.tables.log_likelihood)

@@ -33,7 +33,7 @@ from gridbayes.grids import Grid, adapt
 from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.likelihoods import Binomial, Poisson, StudentTErrors
 from gridbayes.models.coefficients import Term, columns_of, drawn_from_prior, priors_of
-from gridbayes.models.predicted import predicted
+from gridbayes.models.predicted import counted, predicted
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Prior
 from gridbayes.quadrature.quadrature import quadrature
@@ -253,15 +253,11 @@ class Generalized:
 
     def _counts(self, eta: Marginal, n: float) -> Marginal:
         """p(y | t) of a new count: its distribution given eta, summed over eta."""
-        rate = (expit if self.family == "logistic" else np.exp)(eta.grid.nodes)
         if self.family == "logistic":
-            k = np.arange(n + 1)[:, None]
-            log_p = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + xlogy(k, rate) + xlogy(n - k, 1 - rate)
-        else:
-            high = n * float(np.exp(eta.quantile(1 - 1e-12)))
-            k = np.arange(np.ceil(high + 12 * high**0.5 + 30))[:, None]
-            log_p = xlogy(k, n * rate) - n * rate - gammaln(k + 1)
-        masses = np.exp(log_p) @ eta.masses
+            return counted(n, expit(eta.grid.nodes), eta.masses)
+        rate, high = np.exp(eta.grid.nodes), n * float(np.exp(eta.quantile(1 - 1e-12)))
+        k = np.arange(np.ceil(high + 12 * high**0.5 + 30))[:, None]
+        masses = np.exp(xlogy(k, n * rate) - n * rate - gammaln(k + 1)) @ eta.masses
         return Marginal(Grid(k[:, 0]), masses / masses.sum())
 
     def _observed(self, fit: Posterior, e: float) -> Marginal:

@@ -21,7 +21,7 @@ from gridbayes.models.ranks import normal_ranks
 from gridbayes.questions import unanswered
 from gridbayes.summaries import Marginal
 
-__all__ = ["Density", "GivenCells"]
+__all__ = ["Density", "GivenCells", "few_of_scale"]
 
 type Density = tuple[Grid, np.ndarray]  # a grid and the log density at its nodes
 
@@ -29,7 +29,7 @@ FEW = (32, 12, 16)  # values of the first scale, of the second given it, and of 
 LIGHT = 1e-11  # of the heaviest cell: thousands of lighter ones move no rank's probability by more than 1e-8
 
 
-def _few(
+def few_of_scale(
     x: Float[np.ndarray, " node"], w: Float[np.ndarray, "row node"], count: int
 ) -> tuple[Float[np.ndarray, "row count"], Float[np.ndarray, "row count"]]:
     """Gauss's rule of each row of weights in u = x / (s + x), s the median of all: for a scale whose tail is heavy."""
@@ -107,33 +107,6 @@ class GivenCells(Answers):
             a, b, v = weights @ each.a, weights @ each.b, weights**2 @ each.v
         return self._densities(Affine(a[None], b[None], (v + noise[self.kept])[None]))
 
-    def replicated(self, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draw row"]:
-        """Independent draws of all rows: the scales on their nodes, the rest given them from its normals."""
-        codes, errors = self.model.observations.codes, self.model.observations.errors
-        if self.model.kind == "no":
-            kept, mass, mean, sd = self._unpooled_normals("predictive_check")
-            i = rng.choice(len(mass), draws, p=mass / mass.sum())
-            k, theta = kept[i], mean[i] + sd[i] * rng.standard_normal((draws, mean.shape[1]))
-        else:
-            k, theta = self._drawn_thetas(draws, rng)
-        sigma = self.cells["sigma"][k][:, None] if errors is None else errors
-        return theta[:, codes] + sigma * rng.standard_normal((draws, len(codes)))
-
-    def _drawn_thetas(self, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of cells, (draw,), and thetas given them, (draw, group)."""
-        if not self.conditional.is_normal:
-            name = self.model.hyper[0].name
-            remedy = f"Functions of rows are for a normal prior of {name}. Sums are exact for any: statistic='mean'"
-            raise unanswered(f"{self.title} with a prior of {name} that is not normal", "predictive_check", remedy)
-        mass = np.exp(self.log_w)
-        k = rng.choice(len(mass), draws, p=mass / mass.sum())
-        mean, sd = self.conditional.location
-        mu = mean[k] + sd[k] * rng.standard_normal(draws)
-        if self.model.kind == "complete":
-            return k, np.repeat(mu[:, None], len(self.model.observations), axis=1)
-        each = self.conditional.theta(slice(None), k)
-        return k, (each.a + each.b * mu + np.sqrt(each.v) * rng.standard_normal(each.v.shape)).T
-
     def _unpooled_normals(self, question: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Without pooling: cells that weigh anything, their weights, mean and sd of each theta in them, (cell, group)."""
         groups = self._by_group(self.cells)
@@ -149,10 +122,7 @@ class GivenCells(Answers):
 
     def rank(self) -> Float[np.ndarray, "group rank"]:
         """P(rank of d = r | t): given mu and the scales the thetas are independent normals (ranks.py)."""
-        if self.model.kind == "complete":
-            raise ValueError(
-                "rank needs a theta for every group; complete pooling has one for all. Use partial_pooling."
-            )
+        self.model.require_thetas("rank")
         cells = self._unpooled_normals("rank")[1:] if self.model.kind == "no" else self._standardised()
         return normal_ranks(*cells)
 
@@ -172,13 +142,13 @@ class GivenCells(Answers):
     def _few_cells(self) -> tuple[Conditional, Float[np.ndarray, "mu cell"], Float[np.ndarray, "mu cell"]]:
         """The model on few cells of the scales; the weight of each with few values of mu; and these."""
         (first, grid), *second = self.scales.items()
-        x, mass = _few(grid.nodes, np.exp(self.log_w).reshape(len(grid), -1).sum(axis=1)[None], FEW[0])
+        x, mass = few_of_scale(grid.nodes, np.exp(self.log_w).reshape(len(grid), -1).sum(axis=1)[None], FEW[0])
         cells = {first: x[0]}
         for name, other in second:
             pairs = {first: np.repeat(x[0], len(other)), name: np.tile(other.nodes, FEW[0])}
             log_p = self.model.priors[name].logpdf(other.nodes) + other.log_weight
             log_p = log_p + self._log_evidence(pairs).reshape(FEW[0], -1)
-            y, share = _few(other.nodes, np.exp(log_p - log_sum_exp(log_p)[:, None]), FEW[1])
+            y, share = few_of_scale(other.nodes, np.exp(log_p - log_sum_exp(log_p)[:, None]), FEW[1])
             cells, mass = {first: np.repeat(x[0], FEW[1]), name: y.ravel()}, mass[0][:, None] * share
         conditional = self._conditional(cells)
         mu, share = self._few_locations(conditional)

@@ -4,7 +4,7 @@ The scales (tau, and a shared sigma) are enumerated on panels that resolve their
 summed in closed form (conditional.py).
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import chain
@@ -14,22 +14,23 @@ from jaxtyping import Bool, Float
 from scipy.special import logsumexp
 
 from gridbayes.accuracy import Accuracy, Tail
-from gridbayes.conditional import Affine, Conditional, gauss_rule
+from gridbayes.conditional import Affine, Conditional
 from gridbayes.contraction import require_memory
 from gridbayes.engine import marginal_of, run_groups, run_hyper
 from gridbayes.factors import Factors, all_but_one, joined, of_location
 from gridbayes.grids import COARSE, Grid, fewest, in_panels, resolves
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
 from gridbayes.models.draws import location_given, theta_given
-from gridbayes.models.given_cells import Density, GivenCells
+from gridbayes.models.given_cells import Density, GivenCells, few_of_scale
 from gridbayes.models.left_out import Swaps
 from gridbayes.models.placed import ROUGH, discretised
 from gridbayes.models.pooling import Pooling, as_posterior
-from gridbayes.models.prediction import NewRows, Prediction, new_rows, with_powers
+from gridbayes.models.prediction import NewRows, Prediction, with_powers
 from gridbayes.models.scales import refuse_improper, scale_edges, sizes_of
 from gridbayes.models.tails import tail_power
 from gridbayes.posterior import Address, FittedModel, Posterior, checked_masses
 from gridbayes.priors import Prior
+from gridbayes.program import Program
 from gridbayes.sampling import from_table, product_nodes
 from gridbayes.summaries import Marginal
 
@@ -38,7 +39,7 @@ __all__ = ["GivenScales"]
 TOGETHER = 2**20  # components of the mixtures, all groups taken together, that are mixed at once
 MANY = 2**17  # components from which on it is worth while to look for fewer
 
-FEW = 16  # nodes of a scale that take the place of all
+FEW = (16, 24)  # nodes of a scale that take the place of all, where these do
 
 
 def _fitted(
@@ -180,7 +181,7 @@ class GivenScales(GivenCells):
         if not self.conditional.is_normal:
             components *= len(self.grids["mu"])
         parts = np.array_split(np.arange(groups), min(groups, -(-groups * components // TOGETHER)))
-        mixed = self._mixed_by_few if self.conditional.is_normal and groups * components > MANY else self._mixed_by_all
+        mixed = self._mixed_by_few if len(self.scales) and groups * components > MANY else self._mixed_by_all
         found = (mixed(part.tolist()) for part in parts)
         return tuple(chain.from_iterable(found))
 
@@ -189,34 +190,40 @@ class GivenScales(GivenCells):
         return self._mixed(self.conditional.theta(d, self.kept))
 
     def _mixed_by_few(self, d: list[int]) -> tuple[Marginal, ...]:
-        """The thetas of groups d mixed over few cells; over all where the two differ by 1e-11 of a density's height."""
-        model, log_w = self.few
-        every = np.arange(len(log_w))
-        densities = model.marginals(log_w, model.theta(d), every, self.tol, self.order)
-        chosen = [np.linspace(0, len(grid) - 1, 12).astype(int) for grid, _ in densities]
-        at = np.stack([grid.nodes[i] for (grid, _), i in zip(densities, chosen, strict=True)])
-        found = np.exp(np.stack([log_p[i] for (_, log_p), i in zip(densities, chosen, strict=True)]))
-        off = np.abs(
-            found
-            - np.exp(self.conditional.log_mixture(self.log_w, self.conditional.theta(d, self.kept), self.kept, at))
-        )
-        if (off > 1e-11 * found.max(axis=1, keepdims=True)).any():
-            return self._mixed_by_all(d)
-        return run_groups(self.model.continuous_program, "effect", "theta", densities)
+        """The thetas of groups d mixed over few cells; over all where the two differ by a hundredth of tol."""
+        theta = self.conditional.theta(d, self.kept)
+        at = self.conditional.middle(self.log_w, theta, self.kept)
+        every = np.exp(self.conditional.log_mixture(self.log_w, theta, self.kept, at))
+        for count in FEW:
+            model, log_w, shared = self.few[count]
+            cells = np.arange(len(log_w))
+            theta = model.theta(d)
+            off = np.abs(np.exp(model.log_mixture(log_w, theta, cells, at)) - every)
+            if (off <= self.tol / 100 * every.max(axis=1, keepdims=True)).all():
+                densities = model.marginals(log_w, theta, cells, self.tol, self.order, shared)
+                return run_groups(self.model.continuous_program, "effect", "theta", densities)
+        return self._mixed_by_all(d)
 
     @cached_property
-    def few(self) -> tuple[Conditional, np.ndarray]:
-        """The model on fewer cells and their log masses: Gauss's rule for the last scale given the others.
+    def few(self) -> dict[int, tuple[Conditional, np.ndarray, tuple[Grid, np.ndarray]]]:
+        """The model on fewer cells, their log masses, and p(mu, cell | t) on the grid of mu, by the number of nodes that
+        the last scale keeps: Gauss's rule for it given the others.
 
         What is smooth in that scale over the width of its posterior has the same mean under both: with many rows each
         density of theta has.
         """
+        return {count: self._with_few(count) for count in FEW}
+
+    def _with_few(self, count: int) -> tuple[Conditional, np.ndarray, tuple[Grid, np.ndarray]]:
         *others, (name, grid) = self.scales.items()
         rows = np.unique(self.kept // len(grid))
-        nodes, masses = gauss_rule(grid.nodes, np.exp(self.log_w).reshape(-1, len(grid))[rows], FEW)
-        cells = {other: np.repeat(self.cells[other].reshape(-1, len(grid))[rows, 0], FEW) for other, _ in others}
-        log_w = np.log(np.maximum(masses, np.finfo(float).tiny))
-        return self._conditional({**cells, name: nodes.ravel()}), log_w.ravel()
+        nodes, masses = few_of_scale(grid.nodes, np.exp(self.log_w).reshape(-1, len(grid))[rows], count)
+        cells = {other: np.repeat(self.cells[other].reshape(-1, len(grid))[rows, 0], count) for other, _ in others}
+        log_w = np.log(np.maximum(masses, np.finfo(float).tiny)).ravel()
+        model, location = self._conditional({**cells, name: nodes.ravel()}), self.grids["mu"]
+        log_mu = model.log_likelihood(location.nodes[:, None]) - model.log_evidence
+        log_mu += (self.location_prior.logpdf(location.nodes) + location.log_weight)[:, None]
+        return model, log_w, (location, np.exp(log_mu + log_w))
 
     @cached_property
     def grids(self) -> dict[str, Grid]:
@@ -384,18 +391,20 @@ class GivenScales(GivenCells):
     def _discretised(self) -> FittedModel:
         return discretised(self.model, GivenScales(self.model, *ROUGH).posterior())
 
-    def predict(self, group: Hashable = None, *, new_group: bool = False, sigma: object = None) -> Posterior:
-        """A new observation in every group, in one, or in a new one (prediction.py): normal given mu and the scales."""
-        rows = new_rows(self.model, group, new_group, sigma)
-        marginals = {name: self._rows(rows, name) for name in rows.names}
-        coarse = GivenScales(self.model, *COARSE)
-        prediction = Prediction.refined(
-            rows, self._tail_of_tau, lambda: coarse.predict(group, new_group=new_group, sigma=sigma)
-        )
-        return prediction.posterior(marginals, self.model.continuous_program)
+    @property
+    def program(self) -> Program:
+        return self.model.continuous_program
 
-    def observed(self, rows: NewRows) -> tuple[Marginal, ...]:
-        """y of each row."""
+    def prediction(self, rows: NewRows) -> Prediction:
+        """Beside a coarser rule, with the tail of tau."""
+        return Prediction.refined(rows, self._tail_of_tau, lambda: GivenScales(self.model, *COARSE).predicted(rows))
+
+    def effects(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """theta of each row."""
+        return self._rows(rows, rows.names[0])
+
+    def normal_rows(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """y of each row: normal given mu and the scales."""
         return self._rows(rows, "y")
 
     def _rows(self, rows: NewRows, name: str) -> tuple[Marginal, ...]:
@@ -417,18 +426,19 @@ class GivenScales(GivenCells):
         """theta_d by its own rows; y adds sigma's noise."""
         log_w, groups, found = self.log_joint - logsumexp(self.log_joint), self._by_group(self.cells), []
         for i, d in enumerate(rows.groups):
-            cells = groups[d].cells_of(log_w)
-            if name == "expected":
-                found.append(groups[d].own_marginal(log_w, self.tol, self.order))
+            own = groups[d or 0]  # a new one is there before the data alone, when all are alike
+            cells = own.cells_of(log_w)
+            if name != "y":
+                found.append(own.own_marginal(log_w, self.tol, self.order))
             else:
-                noise = self._noise(rows, cells)[[min(i, len(rows.sigma) - 1) if rows.sigma is not None else 0]]
+                noise = self._noise(rows, cells)[[i if rows.known is not None else 0]]
                 x = Affine(np.zeros_like(noise), np.ones_like(noise), noise)
-                found += groups[d].marginals(log_w, x, cells, self.tol, self.order)
+                found += own.marginals(log_w, x, cells, self.tol, self.order)
         return found
 
     def _noise(self, rows: NewRows, cells: np.ndarray) -> Float[np.ndarray, "#row cell"]:
         """The variance of a row given its theta."""
-        sigma = self.cells["sigma"][cells][None] if rows.sigma is None else rows.sigma[:, None]
+        sigma = self.cells["sigma"][cells][None] if rows.known is None else rows.known[:, None]
         return np.broadcast_to(sigma**2, (len(sigma), len(cells)))
 
     @property

@@ -167,11 +167,18 @@ class Linear:
 
     # --- the rows again ---------------------------------------------------------------------------------------------------
 
-    def pit(self) -> Float[np.ndarray, " row"]:
-        """P(y_new <= y_i | y) of a new row with each row's inputs: normal given sigma, mixed over it."""
-        expected, sd = self.cells.combinations(self.x)
-        noise = np.hypot(sd, self.errors[:, None] * self.cells.sigma)
-        return ndtr((self.y[:, None] - expected) / noise) @ self.hyper[0]
+    def pit(self, loo: bool) -> Float[np.ndarray, " row"]:
+        """P(y_new <= y_i | y) of a new row with each row's inputs: normal given sigma, mixed over it; with `loo` given the
+        other rows, as `loo` has them."""
+        return self._left_out[1] if loo else self.below(self.x, self.y, self.errors)
+
+    def below(
+        self, x: Float[np.ndarray, "new coefficient"], y: Float[np.ndarray, " new"], errors: Float[np.ndarray, " new"]
+    ) -> Float[np.ndarray, " new"]:
+        """P(y_new <= y | rows) of new rows."""
+        expected, sd = self.cells.combinations(x)
+        noise = np.hypot(sd, errors[:, None] * self.cells.sigma)
+        return ndtr((y[:, None] - expected) / noise) @ self.hyper[0]
 
     def retrodicted(self, weights: PerRow) -> Marginal:
         """sum_i weights_i y_i of new rows with the same inputs."""
@@ -308,24 +315,36 @@ class Linear:
         regression and ANOVA", The American Statistician 32(1):17-22.
         """
         checked_by(by, groups=False)
+        left_out, _, again = self._left_out
+        expected, sd = self.cells.combinations(self.x)
+        noise = np.hypot(sd, self.errors[:, None] * self.cells.sigma)
+        z = (self.y[:, None] - expected) / noise
+        with np.errstate(divide="ignore"):
+            within = log_sum_exp(np.log(self.hyper[0]) - LOG_2PI / 2 - np.log(noise) - z**2 / 2)
+        labels = tuple(range(len(self.y)))
+        return LeaveOneOut(self.title, "row", labels, None, left_out, within, again)
+
+    @cached_property
+    def _left_out(self) -> tuple[PerRow, PerRow, int]:
+        """log p(y_i | y_-i), P(y_new <= y_i | y_-i), and for how many rows the others were fitted anew."""
         expected, sd = self.cells.combinations(self.x)
         noise = np.square(self.errors[:, None] * self.cells.sigma)  # (row, cell)
-        squares = np.square(self.y[:, None] - expected)
+        residual = self.y[:, None] - expected
         decided = (1 - sd**2 / noise).min(axis=1) < DECIDED
         left = np.maximum(1 - sd**2 / noise, DECIDED)
-        log_rest = -(LOG_2PI + np.log(noise / left) + squares / (noise * left)) / 2
-        log_within = -(LOG_2PI + np.log(noise + sd**2) + squares / (noise + sd**2)) / 2
+        log_rest = -(LOG_2PI + np.log(noise / left) + residual**2 / (noise * left)) / 2
         with np.errstate(divide="ignore"):
-            log_w = np.log(self.hyper[0])
-        without, within = log_w - log_rest, log_w + log_within
+            without = np.log(self.hyper[0]) - log_rest
         left_out, again = -log_sum_exp(without), decided
+        masses = np.exp(without + left_out[:, None])
+        pit = np.sum(masses * ndtr(residual / np.sqrt(noise * left)), axis=1)
         for prior in (slot.prior for slot in self.slots):
-            masses = np.exp(without + left_out[:, None])
             again |= ~resolves(self.grids["sigma"], masses, prior.support)
         for row in np.flatnonzero(again).tolist():
-            left_out[row] = self.hyper[1] - linear(self._with_rows(np.delete(np.arange(len(self.y)), row))).log_evidence
-        labels = tuple(range(len(self.y)))
-        return LeaveOneOut(self.title, "row", labels, None, left_out, log_sum_exp(within), int(again.sum()))
+            rest = self._with_rows(np.delete(np.arange(len(self.y)), row))
+            left_out[row] = self.hyper[1] - linear(rest).log_evidence
+            pit[row] = rest.below(*(each[[row]] for each in (self.x, self.y, self.errors)))[0]
+        return left_out, pit, int(again.sum())
 
     def update(self, x: object, y: object = None, *, data: object = None, errors: object = None) -> Posterior:
         """The fit of the old rows and new ones together, with the priors of the old; arguments as in the model's call.

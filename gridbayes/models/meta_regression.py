@@ -19,11 +19,12 @@ and Programs in Biomedicine 229:107303.
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
+from gridbayes._types import Label, PerGroup
 from gridbayes.accuracy import Accuracy
 from gridbayes.closed_form import effect
 from gridbayes.conditional import mixtures, weighty
@@ -36,16 +37,18 @@ from gridbayes.models.pooling import Pooling
 from gridbayes.models.prediction import MEMOS, NewRows, Prediction, new_rows
 from gridbayes.models.scales import scale_edges, sizes_of
 from gridbayes.models.shrinkage import shrinkage
+from gridbayes.observations import Observations, observe
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Prior
 from gridbayes.program import Program, Slot
-from gridbayes.rows import Rows, design_of, read_inputs
+from gridbayes.rows import Inputs, Rows, design_of, read_inputs
 from gridbayes.summaries import Marginal
+from gridbayes.tables import open_table, quoted, unique_labels
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["meta_regression"]
+__all__ = ["covariates_of", "meta_regression"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +202,7 @@ class MetaRegression:
         self, group: Hashable = None, *, new_group: bool = False, covariates: object = None, sigma: object = None
     ) -> Posterior:
         """A new observation in every group, in one, or in a new one whose covariates are these."""
-        rows = new_rows(self.pooling, group, new_group, sigma)
+        rows = new_rows(self.pooling, group, new_group, {"sigma": sigma})
         if new_group != (covariates is not None):
             raise TypeError(
                 "a new group needs its covariates: pass new_group=True, covariates={name: number}. A group that is in the "
@@ -231,11 +234,43 @@ class MetaRegression:
 
     def _predicted(self, rows: NewRows, name: str, mean: np.ndarray, sd: np.ndarray) -> tuple[Marginal, ...]:
         """`expected`, or y with the noise of a row."""
-        sd = sd if name == "expected" else np.hypot(sd, rows.sigma[:, None])  # pyright: ignore[reportOptionalSubscript]
+        sd = sd if name == "expected" else np.hypot(sd, rows.known[:, None])  # pyright: ignore[reportOptionalSubscript]
         return run_groups(MEMOS[name], "prediction", name, self._densities(mean, sd))
 
 
-def meta_regression(model: Pooling, covariates: object, mu: object, slope: object) -> Posterior:
+def covariates_of(covariates: Any, observations: Observations, data: object, group: object) -> Inputs:
+    """The covariates of a call, (group, covariate): the numbers themselves, or names of columns of the data's own table."""
+    names = [covariates] if isinstance(covariates, str) else covariates
+    if not (isinstance(names, list | tuple) and len(names) and all(isinstance(name, str) for name in names)):
+        return read_inputs(covariates, None, "covariates")
+    table = open_table(data)
+    if table is None:
+        raise TypeError(
+            f"covariates are names of columns, {', '.join(map(quoted, names))}, so data must be a table; it is a "
+            f"{type(data).__name__}. Pass one number a group."
+        )
+    unique_labels("covariates", names)
+    for name in names:
+        table.column("covariates", name)
+    columns = [_by_group(data, name, group, observations.groups) for name in names]
+    return Inputs(np.stack(columns, axis=1), None if isinstance(covariates, str) else tuple(names))
+
+
+def _by_group(data: object, name: str, group: object, groups: tuple[Label, ...]) -> PerGroup:
+    """The one value that a column has in each group, nan where it has none; ValueError where it has several."""
+    rows = observe(data, value=name, group=group, groups=list(groups))
+    value = np.full(len(groups), np.nan)
+    value[rows.codes] = rows.values
+    if len(other := np.flatnonzero(rows.values != value[rows.codes])):
+        d = rows.codes[other[0]]
+        raise ValueError(
+            f"covariates must be the same in all rows of a group; column {quoted(name)} is {rows.values[other[0]]:g} and "
+            f"{value[d]:g} in group {quoted(groups[d])}. Pass one value a group, for example the group's mean."
+        )
+    return value
+
+
+def meta_regression(model: Pooling, inputs: Inputs, mu: object, slope: object) -> Posterior:
     """The posterior of partial pooling with covariates, every argument checked."""
     if model.likelihood is not None or "sigma" in model.priors or model.grids:
         raise ValueError(
@@ -243,7 +278,6 @@ def meta_regression(model: Pooling, covariates: object, mu: object, slope: objec
             "likelihood and grids."
         )
     observations = model.observations
-    inputs = read_inputs(covariates, None, "covariates")
     if len(inputs.x) != len(observations):
         raise ValueError(
             f"covariates must have one value a group, in the order of the groups; they have {len(inputs.x)}, the data have "

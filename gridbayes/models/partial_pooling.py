@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gridbayes.likelihoods import RowLikelihood
 from gridbayes.models.fit import fit
-from gridbayes.models.meta_regression import meta_regression
+from gridbayes.models.meta_regression import covariates_of, meta_regression
 from gridbayes.models.pooling import pooling, prior_or_scale
 from gridbayes.posterior import Posterior
 from gridbayes.priors import HalfCauchy, Normal, Prior
@@ -47,7 +47,8 @@ def partial_pooling(
         HalfCauchy(sd) of the data, rounded; the summary's title states them.
     covariates : of the groups, for meta-regression: theta_d ~ N(mu + x_d . slope, tau), mu the mean effect where all
         covariates are 0. One value a group in the order of the groups, (group,) or (group, covariate), a dict by name, or a
-        table. For normal rows with known sigma, priors of mu and slopes Normal or Flat.
+        table; or names of columns of the data's own table, `["dose", "year"]`, the same in all rows of a group. For normal
+        rows with known sigma, priors of mu and slopes Normal or Flat.
     slope : the prior of the slopes, one for all or a dict by covariate. Left out: Normal(0, 2.5 sd of the data per sd of
         the covariate).
     grids : explicit grids for mu, tau, theta (and sigma where it is learned): the discretised model, exactly. Those
@@ -87,4 +88,6 @@ def partial_pooling(
     )  # fmt: skip
     if covariates is None and slope is not None:
         raise TypeError(f"slope is the prior of covariates' slopes; slope is {slope!r}. Pass covariates= too.")
-    return fit(model) if covariates is None else meta_regression(model, covariates, priors["mu"], slope)
+    if covariates is None:
+        return fit(model)
+    return meta_regression(model, covariates_of(covariates, model.observations, data, group), priors["mu"], slope)

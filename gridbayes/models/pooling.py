@@ -9,7 +9,7 @@ Rows may have another likelihood than the normal (likelihoods.py): then theta is
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -81,6 +81,24 @@ class Pooling:
         return "sigma" in self.priors and not self.shared_sigma
 
     @property
+    def known(self) -> str | None:
+        """What must be known of a row: `sigma`, `trials` or `exposure`; None where nothing, or sigma is learned."""
+        if self.likelihood is not None:
+            return self.likelihood.known
+        return None if "sigma" in self.priors else "sigma"
+
+    @property
+    def extended(self) -> "Pooling":
+        """The model with an empty group after the others."""
+        data = self.observations
+        return replace(self, observations=replace(data, groups=(*data.groups, "a new group")))
+
+    @property
+    def discrete(self) -> bool:
+        """Whether rows have probabilities, not densities."""
+        return self.likelihood is not None and self.likelihood.known != "sigma"
+
+    @property
     def hyper(self) -> tuple[Slot, ...]:
         """The parameters that all groups share, as slots of the program, in the order of its axes."""
         names = {"complete": ("theta",), "no": (), "partial": ("mu", "tau")}[self.kind]
@@ -97,6 +115,13 @@ class Pooling:
         """The parameters of which each group has its own."""
         theta = () if self.kind == "complete" else ("theta",)
         return frozenset((*theta, *(("sigma",) if self.own_sigma else ())))
+
+    def require_thetas(self, question: str) -> None:
+        """Raise where groups have no theta of their own."""
+        if self.kind == "complete":
+            raise ValueError(
+                f"{question} needs a theta for every group; complete pooling has one for all. Use partial_pooling."
+            )
 
     def require_shared(self, question: str) -> None:
         """Raise where the groups share no parameter."""
@@ -174,16 +199,10 @@ class Pooling:
         return memos
 
 
-NORMAL_ROWS = "It is for normal rows whose sigma is known or shared (shared_sigma=True). Instead "
-AUTOMATIC = "It is for normal rows; where groups learn their own sigmas, on automatic grids. Instead "
-INSTEAD = {  # what to use where groups learn their own sigmas, or rows are not normal
-    "predict": AUTOMATIC + "post.quantile('theta', q) says what is known of each group's own effect",
-    "shrinkage": NORMAL_ROWS + "post.summary() has the estimates with their intervals",
-    "rank": NORMAL_ROWS + "post.contrast(first, second).probability(above=0) compares two groups",
-    "combination": NORMAL_ROWS + "post.contrast(first, second) is the difference of two groups",
-    "pit": AUTOMATIC + "post.loo() scores each row against the others",
-    "retrodicted": NORMAL_ROWS + "post.loo() scores each row against the others",
-    "replicated": NORMAL_ROWS + "post.loo() scores each row against the others",
+INSTEAD = {  # what to use on explicit grids
+    "combination": "It is for automatic grids. Instead post.contrast(first, second) is the difference of two groups",
+    "weights_of_rows": "It is for automatic grids where groups learn their own sigmas or rows are not normal. Instead "
+    "post.summary() has the estimates with their intervals",
 }
 
 POPULATION = """\

@@ -5,13 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
+from scipy.special import gammaln, xlog1py, xlogy
 
 from gridbayes.accuracy import Accuracy
+from gridbayes.grids import Grid
 from gridbayes.posterior import Address, Posterior
 from gridbayes.program import Program
 from gridbayes.summaries import Marginal
 
-__all__ = ["Predicted", "predicted", "warn_outside"]
+__all__ = ["Predicted", "counted", "predicted", "warn_outside"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,14 @@ def predicted(
     title = f"{rows} new row{'s' * (rows != 1)} of {of}"
     fitted = Predicted(title, coarse)
     return Posterior(marginals, tuple(range(rows)), frozenset(marginals), float("nan"), program, fitted)
+
+
+def counted(n: float, p: Float[np.ndarray, " node"], masses: Float[np.ndarray, " node"]) -> Marginal:
+    """k of n new trials, 0 ... n: its distribution given p, summed over p's nodes."""
+    k = np.arange(n + 1)[:, None]
+    log_p = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + xlogy(k, p) + xlog1py(n - k, -p)
+    found = np.exp(log_p) @ masses
+    return Marginal(Grid(k[:, 0]), found / found.sum())
 
 
 def warn_outside(y: tuple[Marginal, ...], within: tuple[float, float]) -> None:

@@ -2,8 +2,10 @@
 
     y_new ~ N(theta_d, sigma),     theta_d ~ p(theta_d | t), or in a new group theta_new ~ N(mu, tau), mu and tau given t.
 
-`expected` is the theta of the row, `y` the row itself. Both are mixtures of normals over what is left when theta leaves in
-closed form (given_scales.py) or over the cells of explicit grids (enumerated.py); their distribution functions are inverted.
+`expected` is the theta of the row, `y` the row itself; of counts theta has its own name, since E[y] is its inverse link. Of
+normal rows both are mixtures of normals over what is left when theta leaves in closed form (given_scales.py) or over the
+cells of explicit grids (enumerated.py), and their distribution functions are inverted; other rows are in given_theta.py.
+Before the data all of it is the same, of the model without its rows.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -16,17 +18,21 @@ from gridbayes.accuracy import Accuracy, Tail
 from gridbayes.conditional import mixtures
 from gridbayes.engine import each_memo, run_groups
 from gridbayes.grids import FINE, Grid
-from gridbayes.models.pooling import INSTEAD, Pooling
+from gridbayes.models.pooling import Pooling
 from gridbayes.models.tails import tail_power
 from gridbayes.posterior import Address, Posterior
 from gridbayes.program import Program
-from gridbayes.questions import unanswered
 from gridbayes.summaries import Marginal
 
 __all__ = ["MEMOS", "NewRows", "Prediction", "mixed_rows", "new_rows", "rows_again", "with_powers"]
 
-MEMOS = {name: Program(each_memo("prediction", name)) for name in ("expected", "y")}
+MEMOS = {name: Program(each_memo("prediction", name)) for name in ("expected", "theta", "y")}
 LIGHT = 1e-18  # of all mass: a component that weighs less moves no digit
+MEANING = {  # of what is known of a new row, by the name that a call gives it
+    "sigma": "the standard deviation of a new row",
+    "trials": "the number that a new count is out of",
+    "exposure": "the exposure of a new count",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,44 +41,62 @@ class NewRows:
 
     Parameters
     ----------
+    model : what is asked, with its rows.
     groups : the index of each row's group, None for a new one.
     label : what one row is called; None where there is a row in every group.
-    sigma : (row,) the known standard deviation of each, in the unit of the data; None where it is learned or not known.
+    known : (row,) the known number of each: its sigma, in the unit of the data, its trials or its exposure; None where sigma
+        is learned, the number is not known, or rows need none.
+    prior : whether they are predicted before the data.
     """
 
     model: Pooling
     groups: tuple[int | None, ...]
     label: Hashable | None
-    sigma: Float[np.ndarray, " row"] | None
+    known: Float[np.ndarray, " row"] | None
+    prior: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is predicted: a row itself only where its sigma is learned or known."""
-        return ("expected",) if self.sigma is None and "sigma" not in self.model.priors else ("expected", "y")
+        """What is predicted: a row itself only where what it needs is learned or known."""
+        theta = "theta" if self.model.discrete else "expected"
+        return (theta,) if self.known is None and self.model.known is not None else (theta, "y")
 
     @property
     def title(self) -> str:
         where = "every group" if self.label is None else str(self.label)
-        missing = "" if "y" in self.names else " (for y pass sigma=)"
-        return f"new row in {where}{missing} of {self.model.title}"
+        missing = "" if "y" in self.names else f" (for y pass {self.model.known}=)"
+        return f"new row in {where}{missing}{' before the data' * self.prior} of {self.model.title}"
 
-    def tails(self, name: str) -> list[tuple[float, float]]:
-        """The powers at which each row's density falls (tails.py); y falls as the heavier of theta and a learned sigma."""
+    def tails(self, name: str) -> list[tuple[float, float] | None]:
+        """The powers at which each row's density falls (tails.py), which knows those of normal rows alone; y falls as the
+        heavier of theta and a learned sigma."""
+        if self.source.likelihood is not None:
+            return [None] * len(self.groups)
         noisy = name == "y" and "sigma" in self.model.priors
 
         def power(d: int, side: int) -> float:
-            scale = tail_power(self.extended, "sigma", d if self.model.own_sigma else 0, 1) if noisy else np.inf
+            scale = tail_power(self.extended, "sigma", d if self.extended.own_sigma else 0, 1) if noisy else np.inf
             return min(tail_power(self.extended, "theta", d, side), scale)
 
         return [(power(d, -1), power(d, 1)) for d in self.indices]
 
     @property
-    def extended(self) -> Pooling:
-        """The model with an empty group after the others, where a row is of a new one."""
-        observations = self.model.observations
-        if None not in self.groups:
+    def source(self) -> Pooling:
+        """The model that says what theta is: the one that is asked, or before the data the same without its rows.
+
+        Without rows no likelihood matters to theta, and to a single row it is the same whether its sigma is its group's.
+        """
+        if not self.prior:
             return self.model
-        return replace(self.model, observations=replace(observations, groups=(*observations.groups, "a new group")))
+        data, learned = self.model.observations, "sigma" in self.model.priors
+        errors = None if learned else data.values[:0]
+        empty = replace(data, values=data.values[:0], codes=data.codes[:0], errors=errors)
+        return replace(self.model, observations=empty, likelihood=None, shared_sigma=learned)
+
+    @property
+    def extended(self) -> Pooling:
+        """The source with an empty group after the others, where a row is of a new one."""
+        return self.source.extended if None in self.groups else self.source
 
     @property
     def indices(self) -> list[int]:
@@ -81,79 +105,105 @@ class NewRows:
 
     def without_data(self) -> list[bool]:
         """Whether each row's theta is as far out as tau alone lets it be."""
-        return [d is None or self.model.observations.count[d] == 0 for d in self.groups]
+        return [d is None or self.source.observations.count[d] == 0 for d in self.groups]
 
 
-def new_rows(model: Pooling, group: Hashable, new_group: bool, sigma: object) -> NewRows:
-    """The rows that a call asks for, checked at this door."""
-    if model.likelihood is not None:
-        raise unanswered(model.title, "predict", INSTEAD["predict"])
+def new_rows(
+    model: Pooling, group: Hashable, new_group: bool, known: Mapping[str, object], prior: bool = False
+) -> NewRows:
+    """The rows that a call asks for, checked at this door; `known` holds what the call says of them, None where nothing."""
     if new_group and group is not None:
         raise TypeError(f"new_group=True asks for a group that is not in the data; leave out group={group!r}.")
-    if new_group and model.kind == "no":
+    if new_group and model.kind == "no" and not prior:
         raise ValueError(
             f"without pooling the data say nothing of a new group: its theta is the prior {model.priors['theta']!r}. "
             "Use partial_pooling for what the groups have in common."
         )
+    if prior:
+        _require_proper(model)
+    stated = _stated(model, known)
     if new_group:
-        return NewRows(model, (None,), "a new group", _sigma_of_new(model, sigma))
+        return NewRows(model, (None,), "a new group", _known_of_new(model, stated), prior)
     groups = tuple(range(len(model.observations))) if group is None else (model.observations.where(group),)
-    return NewRows(model, groups, group, _sigmas(model, groups, sigma))
+    return NewRows(model, groups, group, _known(model, groups, stated), prior)
 
 
 def rows_again(model: Pooling) -> tuple[NewRows, Int[np.ndarray, " row"]]:
     """New rows like those of the data, each kind once, and which kind each row of the data is of."""
     data = model.observations
-    if model.likelihood is not None:
-        raise unanswered(model.title, "pit", INSTEAD["pit"])
     errors = np.zeros(len(data.values)) if data.errors is None else data.errors
     kinds, which = np.unique(np.stack([data.codes, errors]), axis=1, return_inverse=True)
-    sigma = None if data.errors is None else kinds[1]
-    return NewRows(model, tuple(kinds[0].astype(int).tolist()), "the rows of the data", sigma), which.ravel()
+    known = None if data.errors is None else kinds[1]
+    return NewRows(model, tuple(kinds[0].astype(int).tolist()), "the rows of the data", known), which.ravel()
 
 
-def _sigmas(model: Pooling, groups: tuple[int, ...], sigma: object) -> Float[np.ndarray, " row"] | None:
-    """The sigma of a row in each group: as stated, else the one that all rows of the group have."""
-    if "sigma" in model.priors or sigma is not None:
-        return _stated(model, len(groups), sigma)
+def _require_proper(model: Pooling) -> None:
+    """Refuse what there is not before the data."""
+    if model.text is not None and model.own_sigma:
+        raise ValueError(
+            "a prediction before the data is that of one shared sigma, which a program of your own for sigmas by group does "
+            "not state. Pass shared_sigma=True and a program for it, or leave program out."
+        )
+    for name, prior in model.priors.items():
+        if not prior.proper:
+            other = "HalfCauchy(5)" if name in ("tau", "sigma") else "Normal(0, 5)"
+            raise ValueError(
+                f"{name} must have a proper prior for a prediction before the data, which nothing else would bound; {name} "
+                f"is {prior!r}. Pass for example {name}=gridbayes.{other}."
+            )
+
+
+def _known(model: Pooling, groups: tuple[int, ...], stated: float | None) -> Float[np.ndarray, " row"] | None:
+    """What is known of a row in each group: as stated, else what all rows of the group have."""
+    if model.known is None or stated is not None:
+        return None if stated is None else np.full(len(groups), stated)
     errors, codes = model.observations.errors, model.observations.codes
-    assert errors is not None, "the door has checked that sigma is known"
+    assert errors is not None, "the door has checked that it is known"
     found = []
     for d in groups:
         own = np.unique(errors[codes == d] if (codes == d).any() else errors)
         if len(own) > 1:
             label = model.observations.groups[d]
-            known = (
-                f"has rows of sigma {own[0]:g} to {own[-1]:g}" if (codes == d).any() else "has no row to take it from"
+            has = (
+                f"has rows of {model.known} {own[0]:g} to {own[-1]:g}"
+                if (codes == d).any()
+                else "has no row to take it from"
             )
             raise ValueError(
-                f"sigma must be stated for a new row in group {label!r}, which {known}. Pass sigma={np.median(own):g}."
+                f"{model.known} must be stated for a new row in group {label!r}, which {has}. "
+                f"Pass {model.known}={np.sort(own)[len(own) // 2]:g}."
             )
         found.append(own[0])
     return np.array(found)
 
 
-def _sigma_of_new(model: Pooling, sigma: object) -> Float[np.ndarray, " row"] | None:
-    """The sigma of a row in a new group: as stated, else the one that all rows have; None where they differ."""
-    if "sigma" in model.priors or sigma is not None:
-        return _stated(model, 1, sigma)
+def _known_of_new(model: Pooling, stated: float | None) -> Float[np.ndarray, " row"] | None:
+    """What is known of a row in a new group: as stated, else what all rows have; None where they differ."""
+    if model.known is None or stated is not None:
+        return None if stated is None else np.array([stated])
     errors = np.unique(model.observations.errors)  # pyright: ignore[reportArgumentType]
     return errors if len(errors) == 1 else None
 
 
-def _stated(model: Pooling, rows: int, sigma: object) -> Float[np.ndarray, " row"] | None:
-    if "sigma" in model.priors:
-        if sigma is not None:
-            raise TypeError(
-                f"sigma is learned here, from its prior {model.priors['sigma']!r}; leave out sigma={sigma!r}."
-            )
+def _stated(model: Pooling, known: Mapping[str, object]) -> float | None:
+    """The number that the call states of its new rows, checked; None where it states none."""
+    for name, value in known.items():
+        if value is not None and name != model.known:
+            why = f"rows are {model.likelihood!r}" if model.likelihood is not None else "rows are normal"
+            if name == "sigma" and "sigma" in model.priors:
+                why = f"sigma is learned here, from its prior {model.priors['sigma']!r}"
+            raise TypeError(f"{why}; leave out {name}={value!r}.")
+    value = known.get(model.known) if model.known else None
+    if value is None:
         return None
-    number = isinstance(sigma, (int, float, np.integer, np.floating)) and not isinstance(sigma, bool)
-    if not number or not 0 < float(sigma) < np.inf:  # pyright: ignore[reportArgumentType]
+    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    whole = not number or model.known != "trials" or float(value) == np.floor(float(value))  # pyright: ignore
+    if not (number and whole and 0 < float(value) < np.inf):  # pyright: ignore[reportArgumentType]
+        kind = "whole number" if model.known == "trials" else "number"
         raise (ValueError if number else TypeError)(
-            f"sigma must be a positive number; sigma is {sigma!r}. Pass the standard deviation of a new row."
+            f"{model.known} must be a positive {kind}; {model.known} is {value!r}. Pass {MEANING[model.known]}."  # pyright: ignore
         )
-    return np.full(rows, float(sigma))  # pyright: ignore[reportArgumentType]
+    return float(value)  # pyright: ignore[reportArgumentType]
 
 
 # --- from densities to a posterior ------------------------------------------------------------------------------------
@@ -226,7 +276,7 @@ def mixed_rows(
     """y of each row where theta (and a learned sigma) lives on explicit nodes: normals about them, mixed."""
     densities = []
     for i, p in enumerate(masses):
-        scales = sigma.nodes if sigma is not None else rows.sigma[[i]]  # pyright: ignore[reportOptionalSubscript]
+        scales = sigma.nodes if sigma is not None else rows.known[[i]]  # pyright: ignore[reportOptionalSubscript]
         centre, scale = (np.broadcast_to(x, p.shape) for x in (theta.nodes, scales[:, None]))
         kept = p > LIGHT * p.sum()
         densities += mixtures(np.log(p[kept]), centre[kept][None], scale[kept][None], *FINE)

@@ -1,4 +1,4 @@
-"""The priors of mu or of tau over a sweep: which hyperparameters take which values, and the prior at each setting."""
+"""The priors of mu, tau or sigma over a sweep: which hyperparameters take which values, and the prior at each setting."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,10 +13,10 @@ from gridbayes.grids import Grid
 from gridbayes.priors import HalfCauchy, Normal, Prior, as_prior, as_scale_prior
 from gridbayes.summaries import checked_number
 
-__all__ = ["Range", "range_of", "values_of"]
+__all__ = ["Range", "range_of"]
 
-FAMILIES: dict[str, Prior] = {"mu": Normal(0.0, 1.0), "tau": HalfCauchy(1.0)}  # of a scale without a prior
-EXAMPLES = {"mu": "gridbayes.Normal(0, 5)", "tau": "gridbayes.HalfCauchy(5)"}
+FAMILIES: dict[str, Prior] = {"mu": Normal(0.0, 1.0), **dict.fromkeys(("tau", "sigma"), HalfCauchy(1.0))}  # of a scale
+EXAMPLES = {"mu": "gridbayes.Normal(0, 5)", **dict.fromkeys(("tau", "sigma"), "gridbayes.HalfCauchy(5)")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +25,10 @@ class Range:
 
     Parameters
     ----------
-    name : `mu` or `tau`.
+    name : `mu`, `tau` or `sigma`.
     axes : of each hyperparameter that varies, by its name (`mu_scale`): its values, or the texts of listed priors.
-    priors : the prior at each setting, (setting,); none where tau itself is known.
-    known : (setting,) the values of a known tau.
+    priors : the prior at each setting, (setting,); none where tau or sigma itself is known.
+    known : (setting,) its values where it is.
     """
 
     name: str
@@ -47,9 +47,9 @@ class Range:
 
     @property
     def numbers(self) -> dict[str, Float[np.ndarray, " setting"]]:
-        """The parameters of each setting's prior, or tau itself, by their names as hyperparameters."""
+        """The parameters of each setting's prior, or a known value itself, by their names as hyperparameters."""
         if self.known is not None:
-            return {"tau": self.known}
+            return {self.name: self.known}
         return {
             f"{self.name}_{key}": np.array([prior.parameters[key] for prior in self.priors])
             for key in self.priors[0].parameters
@@ -61,7 +61,7 @@ def range_of(name: str, given: Any, fields: Mapping[str, object], default: Prior
 
     Parameters
     ----------
-    given : a prior; a list of them; for tau one number or several, known; or None.
+    given : a prior; a list of them; for a scale one number or several, known; or None.
     fields : values of the prior's own parameters: one, or several to sweep.
     default : the prior where nothing is said of it.
     """
@@ -70,8 +70,8 @@ def range_of(name: str, given: Any, fields: Mapping[str, object], default: Prior
     if isinstance(given, (list, tuple)) and given and all(hasattr(each, "logpdf") for each in given):
         priors = tuple(_as_prior(name, each) for each in given)
         return Range(name, {name: [repr(prior) for prior in priors]}, priors)
-    if name == "tau" and given is not None and not hasattr(given, "logpdf"):
-        return _known(given)
+    if name != "mu" and given is not None and not hasattr(given, "logpdf"):
+        return _known(name, given)
     prior = default if given is None else _as_prior(name, given)
     assert prior is not None, "the door of the model has filled it in"
     return Range(name, {}, (prior,))
@@ -100,15 +100,16 @@ def _of_fields(name: str, given: Any, fields: Mapping[str, object]) -> Range:
 
 
 def _as_prior(name: str, given: Any) -> Prior:
-    return as_scale_prior(given, name) if name == "tau" else as_prior(given, name)
+    return as_prior(given, name) if name == "mu" else as_scale_prior(given, name)
 
 
-def _known(given: Any) -> Range:
-    """tau itself."""
-    values = values_of("tau", given)
+def _known(name: str, given: Any) -> Range:
+    """tau itself, or sigma."""
+    values = values_of(name, given)
     if values.min() < 0:
-        raise ValueError(f"tau must not be negative; tau is {values.min():g}. Pass standard deviations from 0 upwards.")
-    return Range("tau", {"tau": values.tolist()} if np.ndim(_nodes(given)) else {}, (), values)
+        rule = f"{name} must not be negative; {name} is {values.min():g}"
+        raise ValueError(f"{rule}. Pass standard deviations from 0 upwards.")
+    return Range(name, {name: values.tolist()} if np.ndim(_nodes(given)) else {}, (), values)
 
 
 def values_of(name: str, given: Any) -> Float[np.ndarray, " value"]:

@@ -9,20 +9,22 @@ The law of all groups is built by adding one at a time, and each group is taken 
 errors do not grow: 3 D**2 operations a value of x for all D groups. Nothing is sampled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import ndtr
 
 from gridbayes.posterior import PosteriorError
+from gridbayes.summaries import Marginal
 
-__all__ = ["normal_ranks", "table_ranks"]
+__all__ = ["law_ranks", "normal_ranks", "table_ranks"]
 
 BUDGET = 1e10  # operations: minutes
 STEP = 0.8  # of the narrowest sd over sqrt(groups): a trapezoid rule is then right to rounding
 REACH = 8.5  # sds of a normal that hold all but 2e-17 of it
 CHUNK = 2**14  # values of x at once
+LAWS, NODES = 512, 128  # about how many cells there are where laws are not normal, and nodes of a law
 
 
 def poisson_binomial(p: Float[np.ndarray, "group point"]) -> Float[np.ndarray, "rank point"]:
@@ -105,6 +107,20 @@ def table_ranks(
         p = np.minimum(above[..., None] + u * own[..., None], 1.0)
         mass = weight[batch][:, None, None] * own[..., None] * share
         add_ranks(ranks, p.reshape(groups, -1), mass.reshape(groups, -1))
+    return checked(ranks)
+
+
+def law_ranks(cells: Iterable[tuple[float, list[Marginal]]], groups: int) -> Float[np.ndarray, "group rank"]:
+    """The same of numbers with any laws, independent given a cell: the mass of each cell, and a law a group."""
+    require_budget(groups, float(LAWS * NODES * groups))
+    ranks = np.zeros((groups, groups))
+    for weight, laws in cells:
+        x = np.concatenate([law.grid.nodes for law in laws])
+        p = np.clip(np.stack([1 - law.cdf(x) for law in laws]), 0.0, 1.0)
+        mass, ends = np.zeros(p.shape), np.cumsum([0, *(len(law.grid) for law in laws)])
+        for d, law in enumerate(laws):
+            mass[d, ends[d] : ends[d + 1]] = weight * law.masses
+        add_ranks(ranks, p, mass)
     return checked(ranks)
 
 

@@ -10,8 +10,10 @@ __all__ = ["power_at_zero", "refuse_improper", "scale_edges", "sizes_of"]
 
 
 def sizes_of(model: Pooling) -> list[float]:
-    """Sizes at which a scale may matter: the spread of the groups, of the rows, and the known errors."""
+    """Sizes at which a scale may matter: the spread of the groups, of the rows, and the known errors; none without rows."""
     observations = model.observations
+    if len(observations.values) == 0:
+        return []
     if model.likelihood is not None:
         centres, widths = (x[observations.count > 0] for x in model.likelihood.location(observations))
         return [float(size) for size in (np.std(centres), widths.min(), np.median(widths)) if size > 0]
@@ -88,7 +90,7 @@ def _refuse_zero_spread(model: Pooling) -> None:
     With theta summed out, n equal rows say sigma**(1 - n) as sigma goes to 0: too much for a prior sigma**a if a <= n - 2.
     If all N rows are equal and tau (a prior tau**b) can follow, the two together meet a power N - 1 in two dimensions.
     """
-    if "sigma" not in model.priors:
+    if "sigma" not in model.priors or len(model.observations.values) == 0:
         return
     observations, power = model.observations, power_at_zero(model.priors["sigma"])
     groups, rows = int((observations.count > 0).sum()), len(observations.values)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 
 from gridbayes.grids import Grid
-from gridbayes.models.pooling import checked_prior, pooling
-from gridbayes.models.ranges import range_of, values_of
+from gridbayes.models.pooling import Pooling, checked_prior, pooling
+from gridbayes.models.ranges import Range, range_of
 from gridbayes.models.scales import refuse_improper
+from gridbayes.models.settings import Settings
 from gridbayes.models.swept import Sensitivity
 from gridbayes.priors import Flat, Normal
 
@@ -31,17 +33,18 @@ def sensitivity(
     Parameters
     ----------
     data, value, group, groups : as in `partial_pooling`.
-    sigma : known, as in `partial_pooling`; a Grid, like `linspace(5, 20, 16)`, is a range of one sigma for all rows.
+    sigma : known, as in `partial_pooling`; a Grid, like `linspace(5, 20, 16)`, is a range of one sigma for all rows. Or a
+        prior, or a list of priors, of one sigma that all groups learn; `sigma_scale` alone is short for a HalfCauchy.
     mu_scale, tau_scale : one number, or several to sweep.
     mu, tau : a prior, whose own parameters may then be swept: `tau=HalfNormal(1), tau_scale=[1, 5]`,
         `mu=Normal(0, 5), mu_loc=[-5, 0, 5]`, `tau=HalfStudentT(3, 5), tau_df=[1, 3, 9]`; or a list of priors. mu must be
         Normal or Flat. For tau numbers too: a known tau, 0 included. Left out: the default of `partial_pooling`.
-    hyperparameters : values of any parameter of the priors by name: `mu_loc`, `tau_df`, `tau_rate`.
+    hyperparameters : values of any parameter of the priors by name: `mu_loc`, `tau_df`, `tau_rate`, `sigma_scale`.
 
     Returns
     -------
-    Sensitivity, whose `mean`, `sd`, `quantile`, `probability`, `log_evidence` and `gradient` are labelled arrays with an
-    axis for each range.
+    Sensitivity, whose `mean`, `sd`, `quantile`, `hdi`, `probability`, `log_evidence` and `gradient` are labelled arrays
+    with an axis for each range; `contrast` answers the same of a difference of groups.
 
     Raises
     ------
@@ -58,15 +61,11 @@ def sensitivity(
     -31.311347
     """
     fields = _fields({"mu_scale": mu_scale, "tau_scale": tau_scale, **hyperparameters})
-    if hasattr(sigma, "logpdf"):
-        raise TypeError(
-            f"sigma must be known in a sweep; sigma is the prior {sigma!r}. Pass numbers, or fit "
-            "gridbayes.partial_pooling at each setting."
-        )
-    swept = values_of("sigma", sigma) if isinstance(sigma, Grid) else None
-    first = sigma if swept is None else float(swept[0])
+    of_sigma = _sigma_of(sigma, fields["sigma"])
+    learned = of_sigma is not None and of_sigma.known is None
+    first = sigma if of_sigma is None else of_sigma.priors[0] if learned else float(of_sigma.known[0])
     model = pooling(
-        "partial", data, sigma=first, likelihood=None, priors={"mu": None, "tau": None}, shared_sigma=False, grids=None,
+        "partial", data, sigma=first, likelihood=None, priors={"mu": None, "tau": None}, shared_sigma=learned, grids=None,
         program=None, value=value, group=group, groups=groups,
     )  # fmt: skip
     of_mu, of_tau = (
@@ -78,18 +77,32 @@ def sensitivity(
                 f"mu must be Normal or Flat() in a sweep, where it leaves in closed form; mu is {prior!r}. "
                 "Fit gridbayes.partial_pooling at each setting."
             )
-    of_tau = replace(
-        of_tau, priors=tuple(checked_prior("tau", prior, model.observations, None) for prior in of_tau.priors)
-    )
+    of_tau = _checked(of_tau, model)
+    of_sigma = _checked(of_sigma, model) if learned else of_sigma
     widest = next((prior for prior in of_mu.priors if isinstance(prior, Flat)), of_mu.priors[0])
-    for prior in of_tau.priors or [model.priors["tau"]]:
-        refuse_improper(replace(model, priors={"mu": widest, "tau": prior}))
-    return Sensitivity(model, of_mu, of_tau, swept)
+    for of_scales in product(of_tau.priors or [model.priors["tau"]], of_sigma.priors if learned else [None]):
+        named = {name: prior for name, prior in zip(("tau", "sigma"), of_scales, strict=True) if prior is not None}
+        refuse_improper(replace(model, priors={"mu": widest, **named}))
+    return Sensitivity(Settings(model, of_mu, of_tau, of_sigma))
+
+
+def _sigma_of(sigma: object, fields: Mapping[str, object]) -> Range | None:
+    """The values of one known sigma, or the priors of a learned one; None where sigma is known as in a single fit."""
+    priors = isinstance(sigma, (list, tuple)) and len(sigma) > 0 and all(hasattr(each, "logpdf") for each in sigma)
+    if fields or priors or isinstance(sigma, Grid) or hasattr(sigma, "logpdf"):
+        return range_of("sigma", sigma, fields, None)
+    return None
+
+
+def _checked(scale: Range, model: Pooling) -> Range:
+    """Priors that are made of the data are filled in."""
+    priors = tuple(checked_prior(scale.name, prior, model.observations, None) for prior in scale.priors)
+    return replace(scale, priors=priors)
 
 
 def _fields(hyperparameters: Mapping[str, object]) -> dict[str, dict[str, object]]:
-    """Hyperparameters by parameter: {"mu": {"scale": ...}, "tau": {}}."""
-    fields: dict[str, dict[str, object]] = {"mu": {}, "tau": {}}
+    """Hyperparameters by parameter: {"mu": {"scale": ...}, "tau": {}, "sigma": {}}."""
+    fields: dict[str, dict[str, object]] = {"mu": {}, "tau": {}, "sigma": {}}
     for key, value in hyperparameters.items():
         name, _, field = key.partition("_")
         if name not in fields or not field:

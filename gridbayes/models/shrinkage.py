@@ -6,9 +6,13 @@ With se_d the standard error of the mean m_d of group d (1 / sqrt(w_d), likeliho
 
 and the weight of the group's own data is E[s_d | t]. Where sigma is learned, se_d = sigma / sqrt(n_d) and the mean is taken
 over it too. Without pooling theta has a prior of its own, and the weight is
-dE[theta_d | t] / dm_d = Var[theta_d | t] / se_d**2.
+dE[theta_d | t] / dm_d = Var[theta_d | t] / se_d**2; where sigma is learned too, E[s_d | t] with the prior's scale for tau.
 
-Source: Gelman et al., Bayesian Data Analysis, 3rd ed., equation 5.17.
+Of rows that are not normal the weight is what their group's mean is moved from mu by, and of normal rows the same:
+E[1 - dE[theta_d | mu, tau, t] / dmu | t] = E[1 - Var[theta_d | mu, tau, t] / tau**2 | t]. The raw column is the empirical
+logit log((y + 1/2) / (n - y + 1/2)), the log of (y + 1/2) / n, or the median, with about its standard error.
+
+Sources: Gelman et al., Bayesian Data Analysis, 3rd ed., equation 5.17; Cox, Analysis of Binary Data (1970), section 3.2.
 """
 
 from typing import TYPE_CHECKING
@@ -17,7 +21,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
-from gridbayes.models.pooling import INSTEAD, Pooling
+from gridbayes.models.pooling import Pooling
 from gridbayes.posterior import Posterior
 from gridbayes.questions import unanswered
 
@@ -29,18 +33,36 @@ __all__ = ["shrinkage"]
 
 def shrinkage(model: Pooling, posterior: Posterior, prob: float) -> "Summary":
     """The table, a row a group; a group without rows has no raw mean and weight 0."""
+    model.require_thetas("shrinkage")
     if model.likelihood is not None or model.own_sigma:
-        raise unanswered(model.title, "shrinkage", INSTEAD["shrinkage"])
-    if model.kind == "complete":
-        raise ValueError(
-            "shrinkage needs a theta for every group; complete pooling has one for all. Use partial_pooling."
-        )
-    from gridbayes.table import Summary  # it loads pandas
-
+        weight = posterior._ask("weights_of_rows", "shrinkage")()
+        return _table(model, posterior, prob, *_raw(model, posterior), weight)
     factors, share = _factors(model, posterior)
-    weight = _weight(model, posterior, factors, share)
     error = 1 / np.sqrt(np.where(factors.w > 0, factors.w, np.nan)) @ share
     raw = np.where(factors.w[:, 0] > 0, factors.c, np.nan)
+    return _table(model, posterior, prob, raw, error, _weight(model, posterior, factors, share))
+
+
+def _raw(model: Pooling, posterior: Posterior) -> tuple[Float[np.ndarray, " group"], Float[np.ndarray, " group"]]:
+    """Where the rows of each group alone put its theta, and how closely, where they are not normal or sigma is its own."""
+    data = model.observations
+    if model.likelihood is not None:
+        raw, error = model.likelihood.location(data)
+        return np.where(data.count > 0, raw, np.nan), np.where(data.count > 0, error, np.nan)
+    sigma = np.array([marginal.mean for marginal in posterior.marginals["sigma"]])
+    return data.mean, sigma / np.sqrt(np.where(data.count > 0, data.count, np.nan))
+
+
+def _table(
+    model: Pooling,
+    posterior: Posterior,
+    prob: float,
+    raw: Float[np.ndarray, " group"],
+    error: Float[np.ndarray, " group"],
+    weight: Float[np.ndarray, " group"],
+) -> "Summary":
+    from gridbayes.table import Summary  # it loads pandas
+
     rows = {}
     for d, (label, theta) in enumerate(zip(posterior.groups, posterior.marginals["theta"], strict=True)):
         rows[str(label)] = [float(x) for x in (raw[d], error[d], theta.mean, theta.sd, *theta.eti(prob), weight[d])]

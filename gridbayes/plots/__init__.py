@@ -1,6 +1,8 @@
 """Pictures, a function each: `ax` in and out. matplotlib is loaded here and nowhere else."""
 
-from gridbayes.plots.choose import plot
+from gridbayes.plots.checks import elpd_pointwise, pit, predictive
+from gridbayes.plots.choose import plot, plot_sweep
+from gridbayes.plots.evidence import elpd_comparison, evidence_bars
 from gridbayes.plots.forest import contrasts, forest, rank_probabilities
 from gridbayes.plots.grid import grid_nodes
 from gridbayes.plots.joint import joint
@@ -9,12 +11,16 @@ from gridbayes.plots.panels import density, difference, intervals, posterior_pan
 from gridbayes.plots.plates import plate_diagram
 from gridbayes.plots.pooling import Panel, pooling_comparison, quickstart_figure
 from gridbayes.plots.save import figure_format, save_figure
+from gridbayes.plots.sensitivity import sensitivity_map
 
 __all__ = [
     "Panel",
     "contrasts",
     "density",
     "difference",
+    "elpd_comparison",
+    "elpd_pointwise",
+    "evidence_bars",
     "figure_format",
     "forest",
     "grid_nodes",
@@ -22,12 +28,16 @@ __all__ = [
     "joint",
     "mixture_components",
     "mixture_lines",
+    "pit",
     "plate_diagram",
     "plot",
+    "plot_sweep",
     "pooling_comparison",
     "posterior_panels",
+    "predictive",
     "quickstart_figure",
     "rank_probabilities",
     "regression_line",
     "save_figure",
+    "sensitivity_map",
 ]

@@ -109,7 +109,7 @@ def rank_probabilities(post: Posterior, best: str = "highest", *, ax: Axes | Non
     ranks = post.rank(best)
     count = len(ranks)
     _require_rows(count)
-    ax = new_axes(1.8 + 0.5 * count, 1.2 + 0.36 * count) if ax is None else ax
+    ax = new_axes(max(4.6, 1.8 + 0.5 * count), 1.2 + 0.36 * count) if ax is None else ax
     ax.pcolormesh(
         np.arange(count + 1) + 0.5,
         np.arange(count + 1) - 0.5,

@@ -19,7 +19,7 @@ from gridbayes.plots.style import (
 from gridbayes.posterior import PROB, Posterior
 from gridbayes.summaries import Marginal
 
-__all__ = ["density", "difference", "intervals", "posterior_panels"]
+__all__ = ["MOST_CURVES", "density", "difference", "intervals", "lane", "posterior_panels"]
 
 MOST_CURVES = 8  # more densities than that are told apart by rows, not by lines
 STRIP = 0.055  # of the panel's height for each mean and interval beneath the densities
@@ -92,7 +92,7 @@ def density(
     for index, (marginal, (x, p), label) in enumerate(zip(found, curves, labels, strict=True)):
         style = group_style(index)
         ax.plot(x, p, linewidth=1.8, label=label, zorder=3, **style)
-        _mark(ax, marginal, -STRIP * top * (index + 0.8), style["color"], prob, kind)
+        _mark(ax, marginal, lane(top, index), style["color"], prob, kind)
     _draw_prior(ax, post, name, (min(x[0] for x, _ in curves), max(x[-1] for x, _ in curves)))
     ax.axhline(0, color=ink(), linewidth=0.8, zorder=2)
     ax.set_ylim(-STRIP * top * (len(found) + 0.6), top)
@@ -146,6 +146,11 @@ def difference(
     ax.axvline(0, color=ink(), linewidth=0.8, linestyle=":")
     open_legend(ax)
     return ax
+
+
+def lane(top: float, index: int) -> float:
+    """The height at which the interval of group number `index` is, beneath densities that reach up to `top`."""
+    return -STRIP * top * (index + 0.8)
 
 
 def _mark(ax: Axes, marginal: Marginal, y: float, colour: str, prob: float, kind: str) -> None:

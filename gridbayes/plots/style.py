@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from gridbayes.colours import COLOURS
 from gridbayes.summaries import Marginal
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "ink",
     "interval_label",
     "label_rows",
+    "mark_style",
     "new_axes",
     "new_figure",
     "open_legend",
@@ -32,8 +34,6 @@ __all__ = [
     "text_of",
 ]
 
-# Okabe & Ito (2008), "Color universal design": told apart by every colour vision; markers and dashes differ too
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "D", "^", "v", "P")
 DASHES = ("-", "--", "-.", ":")
 FAR = 1.8  # of the distance from the median to the end of an 89% interval: where a picture of a heavy tail ends
@@ -55,6 +55,12 @@ def shade(colour: str) -> LinearSegmentedColormap:
 def group_style(index: int) -> dict[str, Any]:
     """The line of group number `index`, the same in every picture; dashes differ where colours begin anew."""
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index // len(COLOURS) % len(DASHES)]}
+
+
+def mark_style(index: int) -> dict[str, Any]:
+    """The mark of group number `index`: another shape where colours begin anew."""
+    shape = index + index // len(COLOURS)
+    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[shape % len(MARKERS)], "linestyle": "none"}
 
 
 def new_figure(width: float, height: float) -> Figure:

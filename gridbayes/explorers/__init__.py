@@ -1,0 +1,1 @@
+"""Explorers: pictures that follow a control. No statistics are in here: public calls are made and drawn."""

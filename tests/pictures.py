@@ -1,0 +1,101 @@
+"""One picture of each public function of gridbayes.plots, as test_images.py compares them with tests/baseline.
+
+`python tests/pictures.py` draws the baselines anew, all or by name: look at them before they are committed.
+"""
+
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from drawn import DATA
+
+import gridbayes as gb
+from gridbayes import plots
+
+BASELINE = Path(__file__).parent / "baseline"
+DPI = 50  # enough to tell a line that moves by 2 points
+SCALES = {"mu_scale": gb.geomspace(1, 30, 9), "tau_scale": gb.geomspace(1, 30, 9)}
+X, Y = np.arange(8.0), np.array([0.2, 1.1, 1.7, 3.4, 3.9, 5.2, 5.8, 7.3])
+TWO = np.concatenate([np.linspace(-1.5, 1.5, 20), np.linspace(5, 7, 10)])
+BENT = np.where(np.arange(40) % 4 == 0, 2.0, -1.0) * np.arange(40.0) / 4 + np.sin(np.arange(40.0) ** 2) / 2
+
+
+@cache
+def late():
+    return gb.partial_pooling(DATA, sigma=15, mu_scale=10, tau_scale=10)
+
+
+@cache
+def own():
+    return gb.no_pooling(DATA, sigma=15, theta=gb.Normal(0, 20))
+
+
+@cache
+def line():
+    return gb.linear_regression(X, Y, slope=gb.Normal(0, 5), intercept=gb.Normal(0, 5), sigma=0.5)
+
+
+@cache
+def compared():
+    return gb.compare({"partial pooling": late(), "no pooling": own()})
+
+
+@cache
+def sweep():
+    return gb.sensitivity(DATA, sigma=15, **SCALES)
+
+
+def two():
+    return gb.mixture(TWO, sigma=1, mu=gb.Normal(0, 10))
+
+
+def bent():
+    return gb.mixture_of_regressions(np.arange(40) / 4, BENT, sigma=0.5, order=5)
+
+
+def coarse():
+    return gb.complete_pooling(DATA, sigma=15, theta=gb.Normal(0, 20), grids={"theta": gb.linspace(-20, 5, 26)})
+
+
+PICTURES = {
+    "contrasts": lambda: plots.contrasts(late(), unit="minutes"),
+    "density": lambda: plots.density(late(), "theta", unit="minutes"),
+    "difference": lambda: plots.difference(late().contrast("G", "M"), unit="minutes"),
+    "elpd_comparison": lambda: plots.elpd_comparison(compared()),
+    "elpd_pointwise": lambda: plots.elpd_pointwise(late().loo()),
+    "evidence_bars": lambda: plots.evidence_bars(compared()),
+    "forest": lambda: plots.forest(late(), unit="minutes"),
+    "grid_nodes": lambda: plots.grid_nodes(coarse(), "theta"),
+    "intervals": lambda: plots.intervals(late(), "theta", unit="minutes"),
+    "joint": lambda: plots.joint(late(), "mu", "tau", unit="minutes"),
+    "mixture_components": lambda: plots.mixture_components(two(), TWO, sigma=1.0),
+    "mixture_lines": lambda: plots.mixture_lines(bent(), np.arange(40) / 4, BENT),
+    "pit": lambda: plots.pit(own()),
+    "plate_diagram": lambda: plots.plate_diagram(late()),
+    "pooling_comparison": lambda: plots.pooling_comparison({"partial": late(), "no": own()}, observed=observed()),
+    "posterior_panels": lambda: plots.posterior_panels(late())[2],
+    "predictive": lambda: plots.predictive(late(), unit="minutes"),
+    "quickstart_figure": lambda: plots.quickstart_figure([plots.Panel("late", {"no": own()}, observed())]).axes[0],
+    "rank_probabilities": lambda: plots.rank_probabilities(late()),
+    "regression_line": lambda: plots.regression_line(line()),
+    "sensitivity_map": lambda: plots.sensitivity_map(sweep().mean("theta", "M"), at={"mu_scale": 10, "tau_scale": 10}),
+}
+
+
+def observed():
+    return gb.observe(DATA, sigma=15)
+
+
+def picture(name):
+    """The axes that a function draws its lines on."""
+    return PICTURES[name]()
+
+
+def write(ax, path):
+    plots.save_figure(ax.get_figure(root=True), path, dpi=DPI)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or PICTURES:
+        write(picture(name), BASELINE / f"{name}.png")
