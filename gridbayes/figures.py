@@ -18,7 +18,6 @@ from gridbayes.models.complete_pooling import complete_pooling
 from gridbayes.models.linear_regression import linear_regression
 from gridbayes.models.no_pooling import no_pooling
 from gridbayes.models.partial_pooling import partial_pooling
-from gridbayes.models.proportion import proportion
 from gridbayes.models.sensitivity import sensitivity as swept
 from gridbayes.observations import observe
 from gridbayes.plots.style import figure_of, group_style, ink, new_figure
@@ -156,12 +155,12 @@ def plates() -> "Figure":
 
 @registered
 def plates_of_rows() -> "Figure":
-    """The plate diagrams of a share, of a regression, and of a memo of one's own, from its text."""
-    figure = new_figure(9.6, 3.0)
+    """The plate diagrams of a regression, from its priors, and of a memo of one's own, from its text."""
+    figure = new_figure(8.4, 4.0)
     line = linear_regression([0, 1, 3], [1, 2, 2], slope=Normal(0, 1), intercept=Normal(0, 5), sigma=HalfNormal(2))
-    for ax, post in zip(figure.subplots(1, 3), (proportion(6, 12), line, Program(MINT)), strict=True):
+    for ax, post in zip(figure.subplots(1, 2), (line, Program(MINT)), strict=True):
         plots.plate_diagram(post, ax=ax)
-        ax.set(xlim=(-2.7, 2.7), ylim=(-1.3, 3.9))
+        ax.set(xlim=(-2.3, 2.6), ylim=(-1.1, 3.8))
     return figure
 
 
@@ -180,15 +179,14 @@ def sensitivity() -> "Figure":
 def models_compared() -> "Figure":
     """Four models of the ragged data: their probabilities, their elpd, and which rows each foretells."""
     figure = new_figure(10.4, 4.0)
-    left, right = figure.subfigures(1, 2, width_ratios=(1.3, 1))
+    axes = figure.subplot_mosaic([["evidence", "rows"], ["elpd", "rows"]], width_ratios=(1, 1.2))
     known: dict[str, Any] = {"data": RAGGED.values, "sigma": SIGMA, "theta": WIDE}
     models = {"complete pooling": complete_pooling(**known), "no pooling": no_pooling(**known)}
     models |= {"partial pooling": _five()["ragged"], "learned sigma": _five()["learned sigma"]}
-    above, below = left.subplots(2, 1)
     table = compare(models)
-    plots.evidence_bars(table, ax=above)
-    plots.elpd_comparison(table, ax=below)
-    plots.elpd_pointwise({name: models[name].loo() for name in table.index}, ax=right.subplots())
+    plots.evidence_bars(table, ax=axes["evidence"])
+    plots.elpd_comparison(table, ax=axes["elpd"])
+    plots.elpd_pointwise({name: models[name].loo() for name in table.index}, ax=axes["rows"])
     return figure
 
 

@@ -409,7 +409,7 @@ def new_rows() -> "Figure":
     at = np.linspace(0, 1, 6)
     new = post.predict(at, errors=0.15)
     ax = plots.intervals(new, "y", prob=0.95, unit="share", ax=new_axes(6.6, 2.8))
-    for row, ((low, high), mean) in enumerate(zip(new.eti("y", 0.95).values, new.mean("y").values, strict=True)):
+    for row, ((low, high), mean) in enumerate(zip(new.eti("y", 0.95).values, np.asarray(new.mean("y")), strict=True)):
         beyond = low < 0 or high > 1
         text = f"{mean:.2f} [{low:.2f}, {high:.2f}]" + (" leaves [0, 1]" if beyond else "")
         ax.text(1.02, row, text, transform=ax.get_yaxis_transform(), va="center", fontsize="small")

@@ -144,3 +144,11 @@ def test_an_arrow_past_a_row_bows():
     ax = plots.plate_diagram(Program("\n    ".join(["def told[_p: P](k):", *lines])))
     reach = [patch.get_path().vertices[:, 0].max() for patch in ax.patches if type(patch).__name__ == "FancyArrowPatch"]
     assert sorted(x > 0.5 for x in reach) == [False, False, True]  # from coin to k, past p, at the right
+
+
+def test_arguments_called_x_and_y_are_arguments_like_others():
+    lines = "nature: chooses(a in A, b in B, wpp=exp(line(a, b, x, y)))", "return Pr[nature.a == _a]"
+    ax = plots.plate_diagram(Program("\n    ".join(["def told[_a: A](x: ..., y: ...):", *lines])))
+    places = {text.get_text(): tuple(text.get_position()) for text in ax.texts}
+    assert places == {"a": (-0.75, 0.0), "b": (0.75, 0.0), "x": (-0.75, 1.5), "y": (0.75, 1.5)}
+    assert [type(patch).__name__ for patch in ax.patches].count("FancyBboxPatch") == 0

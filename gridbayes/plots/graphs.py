@@ -41,12 +41,14 @@ class Graph:
     arrows : (from, to).
     grouped : the parameters that each group has its own of.
     known : nodes that are not learned: the data, and inputs or arguments.
+    repeated : whether the data are rows, which have plates; a memo of one's own has no word for that.
     """
 
     densities: Mapping[str, str]
     arrows: frozenset[tuple[str, str]]
     grouped: frozenset[str]
     known: tuple[str, ...] = (DATA,)
+    repeated: bool = True
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -209,7 +211,7 @@ def _graph_of_memo(memo: ast.FunctionDef) -> Graph:
         known.append(data)
         arrows |= {(name, data) for name in _mentioned(weight, names)}
     known += [name for name in _observed_choices(memo) if name in names]
-    return Graph(densities, frozenset(arrows), frozenset(), tuple(dict.fromkeys(known)))
+    return Graph(densities, frozenset(arrows), frozenset(), tuple(dict.fromkeys(known)), repeated=False)
 
 
 def _choices(memo: ast.FunctionDef) -> list[tuple[list[str], ast.expr]]:

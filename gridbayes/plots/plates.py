@@ -52,18 +52,19 @@ def plate_diagram(post: Posterior | Program, *, ax: Axes | None = None) -> Axes:
 
 
 def _places(graph: Graph) -> dict[str, np.ndarray]:
-    """Where each node is: the data at the bottom, the others as many steps up as they are from them.
+    """Where each node is: the data at the bottom, the others as many steps up as they are from them, inputs beside the data.
 
     Within a row what each group has comes first, so that the plate reaches around nothing else.
     """
     rows: dict[int, list[str]] = {}
-    for name in sorted(graph.nodes, key=lambda name: (name == INPUT, name not in graph.grouped)):
-        rows.setdefault(graph.depth(name), []).append(name)
+    for name in sorted(graph.nodes, key=lambda name: name not in graph.grouped):
+        if name != INPUT or not graph.repeated:
+            rows.setdefault(graph.depth(name), []).append(name)
     x = {name: STEP * (i - (len(row) - 1) / 2) for row in rows.values() for i, name in enumerate(row)}
-    at = {name: np.array([x[name], STEP * graph.depth(name)]) for name in graph.nodes}
-    if INPUT in at and DATA in at:
+    at = {name: np.array([x[name], STEP * graph.depth(name)]) for name in x}
+    if graph.repeated and INPUT in graph.nodes:
         at[INPUT] = at[DATA] + np.array([STEP, 0.0])
-    elif DATA in at:
+    elif graph.repeated:
         at[DATA][0] = np.mean([x[name] for name in graph.parents(DATA) if name in graph.grouped] or [0.0])
     return at
 
@@ -114,8 +115,8 @@ def _draw_plate(ax: Axes, inside: list[np.ndarray], margin: np.ndarray, note: st
 
 
 def _plates(post: Posterior | Program, graph: Graph) -> list[tuple[list[str], np.ndarray, str]]:
-    """What is repeated: nodes, the margin around them, and a note of how often. A memo has no word for that."""
-    if DATA not in graph.known:
+    """What is repeated: nodes, the margin around them, and a note of how often."""
+    if not graph.repeated:
         return []
     model = pooling_of(post) if isinstance(post, Posterior) else None
     if model is not None:
