@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.stats as st
-from test_explorers import Elements, label_of, numbers_in, run
+from explorer_text import Elements, label_of, numbers_in, run
 
 import gridbayes as gb
 from gridbayes.explorers.widget import Shell
