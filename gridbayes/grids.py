@@ -139,7 +139,8 @@ def stretched(low: float, high: float, count: int, centre: float = 0.0, scale: f
             f"a stretched grid needs a finite centre and a positive scale; got {centre} and {scale}. "
             "Pass the scale within which nodes shall be dense."
         )
-    u = np.linspace(*np.arcsinh((np.array([low, high]) - centre) / scale), _count(count))
+    first, last = np.arcsinh((np.array([low, high]) - centre) / scale)
+    u = np.linspace(first, last, _count(count))
     inner = centre + scale * np.sinh(u[1:-1])
     return _trapezoid(np.concatenate([[low], inner, [high]]))
 

@@ -298,7 +298,7 @@ def _inverse_of_linear(coefficients: Float[np.ndarray, "row 2"], rest: Reals) ->
     """The root of a u + c_1 u**2 = rest, a = f(0) = c_0 - c_1, in the form that does not cancel; 0 where f begins with 0."""
     a, c_1 = coefficients[:, 0] - coefficients[:, 1], coefficients[:, 1]
     below = a + np.sqrt(np.maximum(a**2 + 4 * c_1 * rest, 0.0))
-    return np.clip(np.divide(2 * rest, below, out=np.zeros(len(rest)), where=below > 0), 0.0, 1.0)
+    return np.clip(np.divide(2 * rest, below, out=np.zeros_like(below), where=below > 0), 0.0, 1.0)
 
 
 def _slope(coefficients: Float[np.ndarray, "*rows degree"], u: Reals) -> Reals:

@@ -2,10 +2,10 @@
 
 import json
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from explorer_text import Elements, label_of, numbers_in, run
 
 import gridbayes as gb
 from gridbayes.explorers.controls import Choice, Slider, Table, state_of
@@ -13,48 +13,6 @@ from gridbayes.explorers.svg import ticks
 from gridbayes.explorers.widget import Shell
 
 ROWS = {"GOVERNMENT": [-10, 1, 11], "ENGLISH": [-16, -15, -14], "MATH": [30]}
-
-
-class Elements(HTMLParser):
-    """All elements of a text, as (name, attributes), and the text outside of scripts and styles."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.found, self.texts, self._inside = [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-        self._inside.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag in self._inside:
-            while self._inside.pop() != tag:
-                pass
-
-    def handle_data(self, data):
-        if not {"script", "style"} & set(self._inside):
-            self.texts.append(data)
-
-    def of(self, name: str) -> list[dict]:
-        return [attributes for tag, attributes in self.found if tag == name]
-
-
-def numbers_in(text: str) -> dict[str, list[float]]:
-    """The estimates that a picture states: mean, sd and interval by label."""
-    (stated,) = [each["data-numbers"] for _, each in Elements(text).found if "data-numbers" in each]
-    return json.loads(stated)
-
-
-def label_of(text: str) -> str:
-    (label,) = [each["aria-label"] for _, each in Elements(text).found if each.get("role") == "img"]
-    return label
-
-
-def run(code: str) -> gb.Posterior:
-    names: dict = {}
-    exec(code, names)
-    return names["post"]
 
 
 @pytest.fixture(scope="module")

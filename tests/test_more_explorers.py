@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.stats as st
-from test_explorers import Elements, label_of, numbers_in, run
+from explorer_text import Elements, label_of, numbers_in, run
 
 import gridbayes as gb
 from gridbayes.explorers.widget import Shell
@@ -146,17 +146,25 @@ def test_what_is_no_value_is_said_in_place(explorer, name, typed, said):
 
 
 @pytest.mark.parametrize("explorer", ["grid"], indirect=True)
-def test_what_a_model_refuses_is_said_in_place(explorer):
-    """A grid of a hundredth about a mean far from all data: what the library says of it is shown, and the picture stays."""
+def test_what_a_model_refuses_is_said_in_place(explorer, monkeypatch):
+    def refuses(*_, **__):
+        raise MemoryError("the grids need 9 GiB <b>")
+
     shell = Shell(explorer)
-    shell.inputs["theta_scale"].value = "0.3"
-    picture = shell.picture.value
-    shell.inputs["reach"].value = "0.01"
-    said = "".join(Elements(shell.message.value).texts)
-    with pytest.raises(ValueError) as refused:
-        explorer.set(reach=0.01)
-    assert said == str(refused.value) and "grids" in said
-    assert shell.picture.value == picture
+    picture, state = shell.picture.value, explorer.state
+    with monkeypatch.context() as patched:
+        patched.setattr("gridbayes.explorers.nodes.complete_pooling", refuses)
+        shell.sliders["theta_scale"].value = 30.0
+        assert "the grids need 9 GiB <b>" in "".join(Elements(shell.message.value).texts)
+    assert shell.picture.value == picture and explorer.state is state
+    shell.inputs["theta_scale"].value = "30"
+    assert shell.message.value == "" and explorer.state["theta_scale"] == 30
+
+
+@pytest.mark.parametrize("explorer", ["mixture"], indirect=True)
+def test_what_quadrature_warns_of_is_in_the_accuracy_line(explorer):
+    assert "differ by" not in explorer.picture.accuracy
+    assert "differ by" in explorer.set(second=0.0).picture.accuracy
 
 
 def test_explore_needs_one_input():

@@ -14,7 +14,7 @@ from gridbayes.explorers.calls import argument_text
 from gridbayes.explorers.controls import Choice, Control, Slider, State
 from gridbayes.explorers.marks import row_panel
 from gridbayes.explorers.svg import number_text
-from gridbayes.explorers.view import Dots, Line, Mark, Panel, View
+from gridbayes.explorers.view import Dots, Line, Mark, Panel, Subject, View
 from gridbayes.models.mixture import mixture
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Normal
@@ -32,7 +32,7 @@ y = np.where(first, {first!r}, {second!r}) + rng.standard_normal({draws})
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture:
+class Mixture(Subject):
     """Two components of known sigma.
 
     Parameters
@@ -123,9 +123,8 @@ class Mixture:
         marks: list[Mark] = [Line(np.repeat(edges, 2), _steps(heights), None, width=1, filled=True)]
         draws = post.sample(FAN, seed=0)
         for weights, mus in zip(draws["weight"].values, draws["mu"].values, strict=True):
-            marks.append(
-                Line(x, sum(_component(x, w, mu, sigma) for w, mu in zip(weights, mus, strict=True)), 4, width=0.7)
-            )
+            each = [_component(x, w, mu, sigma) for w, mu in zip(weights, mus, strict=True)]
+            marks.append(Line(x, np.sum(each, axis=0), 4, width=0.7))
         for k, (weight, mu) in enumerate(zip(post.marginals["weight"], post.marginals["mu"], strict=True)):
             density = _component(x, weight.mean, mu.mean, sigma)
             marks.append(Line(x, density, k, "" if k == 0 else "6 3", 2.5, last=True))

@@ -12,7 +12,7 @@ import numpy as np
 from gridbayes.explorers.calls import call_text
 from gridbayes.explorers.controls import Choice, Control, Slider, State, Table, decade_of
 from gridbayes.explorers.svg import number_text
-from gridbayes.explorers.view import Dots, Line, Mark, Panel, View, estimates_of
+from gridbayes.explorers.view import Dots, Line, Mark, Panel, Subject, View, estimates_of
 from gridbayes.grids import linspace
 from gridbayes.models.complete_pooling import complete_pooling
 from gridbayes.posterior import Posterior
@@ -24,7 +24,7 @@ SIZES = ("5", "9", "17", "33", "65", "129")  # each halves the spacing
 
 
 @dataclass(frozen=True, eq=False)
-class Nodes:
+class Nodes(Subject):
     """A grid for theta, whose price is the accuracy statement of the posterior on it.
 
     Parameters

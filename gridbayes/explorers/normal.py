@@ -10,7 +10,7 @@ from gridbayes.explorers.calls import automatic, call_text
 from gridbayes.explorers.controls import Control, Slider, State, Table, decade_of
 from gridbayes.explorers.marks import around, density_panel
 from gridbayes.explorers.svg import number_text
-from gridbayes.explorers.view import Dots, Panel, View, estimates_of
+from gridbayes.explorers.view import Dots, Panel, Subject, View, estimates_of
 from gridbayes.models.normal import normal
 from gridbayes.posterior import Posterior
 from gridbayes.priors import HalfNormal, Normal, Prior
@@ -19,7 +19,7 @@ __all__ = ["NormalSample"]
 
 
 @dataclass(frozen=True, eq=False)
-class NormalSample:
+class NormalSample(Subject):
     """Mean and sd of one sample.
 
     Parameters

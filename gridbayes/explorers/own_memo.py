@@ -10,7 +10,7 @@ import numpy as np
 from gridbayes.explorers.controls import Control, Slider, State
 from gridbayes.explorers.marks import around, closed
 from gridbayes.explorers.svg import number_text
-from gridbayes.explorers.view import Dots, Line, Mark, Panel, View, estimates_of
+from gridbayes.explorers.view import Dots, Line, Mark, Panel, Subject, View, estimates_of
 from gridbayes.memos.memo import UserMemo
 from gridbayes.posterior import Posterior
 from gridbayes.summaries import Marginal
@@ -21,7 +21,7 @@ SEEN = 5  # controls in sight
 
 
 @dataclass(frozen=True, eq=False)
-class OwnMemo:
+class OwnMemo(Subject):
     """A memo whose result is a posterior.
 
     Parameters

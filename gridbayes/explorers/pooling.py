@@ -19,7 +19,7 @@ from gridbayes.explorers.calls import call_text, price
 from gridbayes.explorers.controls import Choice, Control, Slider, State, Switch, Table
 from gridbayes.explorers.marks import density_panel, height_of, row_marks, row_panel
 from gridbayes.explorers.svg import number_text
-from gridbayes.explorers.view import Cells, Dots, Estimate, Line, Mark, Panel, View, estimates_of
+from gridbayes.explorers.view import Cells, Dots, Estimate, Line, Mark, Panel, Subject, View, estimates_of
 from gridbayes.grids import Grid, stretched
 from gridbayes.models.complete_pooling import complete_pooling
 from gridbayes.models.no_pooling import no_pooling
@@ -53,7 +53,7 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Pooling:
+class Pooling(Subject):
     """One of the three models, with sigma known or learned by each group.
 
     Parameters

@@ -10,7 +10,7 @@ from gridbayes.explorers.calls import argument_text, automatic, call_text
 from gridbayes.explorers.controls import Control, Slider, State, Table, decade_of
 from gridbayes.explorers.marks import around, density_panel
 from gridbayes.explorers.svg import number_text
-from gridbayes.explorers.view import Dots, Line, Mark, Panel, View, estimates_of
+from gridbayes.explorers.view import Dots, Line, Mark, Panel, Subject, View, estimates_of
 from gridbayes.models.linear_regression import linear_regression
 from gridbayes.posterior import Posterior
 from gridbayes.priors import HalfNormal, Normal, Prior
@@ -21,7 +21,7 @@ FAN = 25  # lines drawn from the posterior
 
 
 @dataclass(frozen=True, eq=False)
-class Regression:
+class Regression(Subject):
     """Intercept, slope and sigma of a line.
 
     Parameters

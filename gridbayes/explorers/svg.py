@@ -15,7 +15,7 @@ from gridbayes.explorers.view import Band, Cells, Dots, Line, Mark, Panel
 __all__ = ["STYLE", "WIDTH", "elements", "escaped", "number_text", "shortened", "ticks"]
 
 WIDTH = 400
-TOP, BOTTOM, SIDE, NAMES = 28, 46, 16, 104  # px around the axes; NAMES in place of SIDE where rows have names
+TOP, BOTTOM, SIDE, NAMES = 28, 46, 16, 112  # px around the axes; NAMES in place of SIDE where rows have names
 STEP = 2.0  # px between points of a line: closer ones are left out
 LIGHT = 0.02  # of the heaviest cell of a map: lighter ones are not drawn
 
@@ -120,7 +120,7 @@ def _frame(axes: _Axes, panel: Panel) -> list[str]:
     found.append(f'<text x="{middle:g}" y="{axes.bottom + 38}" text-anchor="middle">{escaped(panel.x_label)}</text>')
     for place, name in panel.rows:
         y = f"{axes.y(place) + 5:.1f}"
-        label = f"{escaped(shortened(name, 12))}<title>{escaped(name)}</title>"
+        label = f"{escaped(shortened(name, 11))}<title>{escaped(name)}</title>"
         found.append(f'<text class="tick" x="{axes.left - 10}" y="{y}" text-anchor="end">{label}</text>')
     if panel.y_label and not panel.rows:
         found += _vertical(axes, panel)

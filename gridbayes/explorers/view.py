@@ -1,8 +1,8 @@
 """What a frame shows, as numbers in the data's own unit: panels of lines and dots, estimates, and what is said of them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -105,37 +105,36 @@ class View:
     accuracy: str
 
 
-@runtime_checkable
-class Subject(Protocol):
+class Subject(ABC):
     """What an explorer explores: its controls, and pure functions of their state."""
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """What it is, in a few words."""
-        ...
 
     @property
+    @abstractmethod
     def controls(self) -> tuple[Control, ...]:
         """In order of sight: at most five, and those under "more"."""
-        ...
 
     @property
+    @abstractmethod
     def presets(self) -> Mapping[str, Mapping[str, object]]:
         """Named settings to start from."""
-        ...
 
     @property
+    @abstractmethod
     def play(self) -> tuple[str, ...]:
         """Sliders that can play; a page is over the first of them."""
-        ...
 
+    @abstractmethod
     def view(self, state: State) -> View:
         """The public call of this state, as numbers to draw."""
-        ...
 
+    @abstractmethod
     def code(self, state: State) -> str:
         """Python text that makes the same call and calls its result `post`."""
-        ...
 
 
 def estimates_of(rows: Iterable[tuple[str, Marginal]]) -> dict[str, Estimate]:
