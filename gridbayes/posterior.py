@@ -302,8 +302,8 @@ class Posterior(Questions):
         rest. `pip install gridbayes[arviz]` brings ArviZ and what writes the tree to NetCDF.
 
         Groups: posterior; posterior_predictive, log_likelihood and observed_data where the model knows its rows (pooling,
-        regressions, proportion); prior where it is proper and grids are automatic. Each variable carries `exact_mean` and
-        `exact_sd`, to hold against what draws say; groups carry the log evidence.
+        regressions, mixtures, proportion); prior where it is proper and grids are automatic. Each variable carries
+        `exact_mean` and `exact_sd`, to hold against what draws say; groups carry the log evidence.
 
         >>> import gridbayes as gb
         >>> tree = gb.partial_pooling([1, -15, 30], sigma=15, mu_scale=10, tau_scale=10).to_arviz(draws=100)
@@ -318,7 +318,8 @@ class Posterior(Questions):
         """Write the model with its data, priors and grids to `path`, an npz file without pickle; `gridbayes.load` reads it.
 
         Loaded it is fitted again, which takes milliseconds, and answers everything that this posterior does. Of pooling
-        models, regressions and `proportion`; others hold code of yours: save `post.to_xarray()` or `post.weighted()`.
+        models, regressions, mixtures and `proportion`; others hold code of yours: save `post.to_xarray()` or
+        `post.weighted()`.
         """
         from gridbayes.storage import save
 

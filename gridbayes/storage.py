@@ -23,6 +23,7 @@ from gridbayes.files import atomically
 from gridbayes.grids import Grid
 from gridbayes.likelihoods import Bernoulli, Binomial, Poisson, StudentTErrors
 from gridbayes.models.coefficients import Term
+from gridbayes.models.components import Components
 from gridbayes.models.fit import fit
 from gridbayes.models.generalized import Generalized
 from gridbayes.models.linear import Linear
@@ -31,14 +32,15 @@ from gridbayes.models.proportion import Proportion
 from gridbayes.observations import Observations
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Custom, Prior
+from gridbayes.quadrature.whitening import Plan
 
 __all__ = ["load", "save"]
 
 FORMAT = 1  # of the file; a change of what it holds is another number
 ENTRY = "gridbayes"
 AGREE = 1e-9  # of an sd, or of log evidence: another machine rounds otherwise
-MODELS = (Pooling, Linear, Generalized, Proportion)
-PARTS = (Observations, Grid, Term, Bernoulli, Binomial, Poisson, StudentTErrors)
+MODELS = (Pooling, Linear, Generalized, Components, Proportion)
+PARTS = (Observations, Grid, Term, Plan, Bernoulli, Binomial, Poisson, StudentTErrors)
 PRIORS = [
     c for c in vars(gridbayes.priors).values() if isinstance(c, type) and issubclass(c, Prior) and c is not Custom
 ]
@@ -57,8 +59,9 @@ def save(post: Posterior, path: str | Path) -> None:
     model = getattr(post.model, "model", post.model)
     if not isinstance(model, MODELS):
         raise TypeError(
-            f"save takes posteriors of pooling models, regressions and proportion; {post.model.title} is made otherwise, by "
-            "code that a file cannot hold. Save what it says: post.to_xarray() or post.weighted(), with .to_netcdf(path)."
+            f"save takes posteriors of pooling models, regressions, mixtures and proportion; {post.model.title} is made "
+            "otherwise, by code that a file cannot hold. Save what it says: post.to_xarray() or post.weighted(), with "
+            ".to_netcdf(path)."
         )
     arrays: dict[str, np.ndarray] = {}
     content = {"format": FORMAT, "model": _packed(model, arrays), "answers": _answers(post)}

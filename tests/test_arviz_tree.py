@@ -108,6 +108,7 @@ def test_the_tree_goes_to_a_file_and_back(tree, tmp_path):
 
 
 ROWS = {"a": [3.0, 5.0, 1.0], "b": [6.0, 4.0]}
+LINE = np.linspace(-3, 3, 24)
 LIKELIHOODS = {
     "learned sigma": (
         lambda: gb.complete_pooling(ROWS, sigma=gb.HalfNormal(4), shared_sigma=True, theta=gb.Normal(0, 5)),
@@ -130,6 +131,23 @@ LIKELIHOODS = {
         lambda p, y: st.t.logpdf((y - p["theta"]) / 2, 4) - np.log(2),
     ),
     "proportion": (lambda: gb.proportion(6, 12), lambda p, y: st.binom.logpmf(y, 12, p["p"][:, None])),
+    "mixture": (
+        lambda: gb.mixture([-1.3, 0.1, 0.3, 4.1, 4.6], mu=gb.Normal(0, 2), sigma=gb.HalfNormal(0.1), shared_sigma=True),
+        lambda p, y: np.log(
+            sum(p["weight"][:, [k]] * st.norm.pdf(y, p["mu"][:, [k]], p["sigma"][:, None]) for k in (0, 1))
+        ),
+    ),
+    "mirrored lines": (
+        lambda: gb.mixture_of_regressions(
+            LINE, np.where(np.arange(24) % 2, 2 * LINE, -LINE), sigma=0.5, labels="mirrored", order=5
+        ),
+        lambda p, y: np.log(
+            sum(
+                p["weight"][:, [k]] * st.norm.pdf(y, p["intercept"][:, [k]] + p["slope"][:, [k]] * LINE, 0.5)
+                for k in (0, 1)
+            )
+        ),
+    ),
     "line": (
         lambda: gb.linear_regression([0, 1, 2, 5], [1, 2, 2, 7], errors=[1, 2, 1, 1], sigma=gb.HalfNormal(2)),
         lambda p, y: st.norm.logpdf(

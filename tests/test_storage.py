@@ -12,6 +12,7 @@ import gridbayes as gb
 
 ROWS = {"a": [3.1, 5.2, 1.0, 4.4], ("b", 2): [6.0, 4.1], "c": []}
 INPUTS = {"a": [0.0, 1, 2, 4, 5], "b": [1.0, 0, 1, 1, 0]}
+LINE = np.linspace(-3, 3, 24)
 POSTERIORS = {
     "pooling": lambda: gb.partial_pooling(ROWS, sigma=2, mu=gb.Normal(0, 1 / 3), tau=gb.HalfCauchy(5)),
     "scipy's priors": lambda: gb.partial_pooling(ROWS, sigma=2, mu=st.norm(0, scale=5), tau=st.halfnorm(0, 4)),
@@ -26,6 +27,10 @@ POSTERIORS = {
     ),
     "proportion": lambda: gb.proportion(6, 12, p=gb.Beta(2, 3)),
     "regression": lambda: gb.linear_regression(INPUTS, [1, 3, 5, 8, 12]),
+    "mixture": lambda: gb.mixture([*np.linspace(-1, 1, 9), *np.linspace(5, 7, 9)], sigma=1, order=6),
+    "mirrored lines": lambda: gb.mixture_of_regressions(
+        LINE, np.where(np.arange(24) % 2, 2 * LINE, -LINE), sigma=0.5, labels="mirrored", order=5
+    ),
     "counts": lambda: gb.poisson_regression([0, 1, 2, 4, 5], [1, 3, 5, 8, 12]),
 }
 

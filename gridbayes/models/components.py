@@ -8,33 +8,42 @@ One matrix product gives all exponents. Rows are centred and scaled first, so th
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.special import gammaln
 
 from gridbayes._types import PerRow
+from gridbayes.accuracy import Accuracy
 from gridbayes.densities import LPDFS
+from gridbayes.grids import COARSE, FINE
+from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.log_joint import LogJoint
-from gridbayes.models.mirrored import mirrored
-from gridbayes.posterior import Posterior
+from gridbayes.models.coefficients import scale_of
+from gridbayes.models.mirrored import Mirrored, mirrored
+from gridbayes.models.mixed import Normals, Scores, new_row, scores
+from gridbayes.models.predicted import predicted
+from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Beta, Prior, as_prior, as_scale_prior
 from gridbayes.quadrature.exchange import Exchange
 from gridbayes.quadrature.modes import Advice
-from gridbayes.quadrature.quadrature import whitened
+from gridbayes.quadrature.quadrature import Whitened, whitened
 from gridbayes.quadrature.supports import Space
 from gridbayes.quadrature.target import MEMORY, Target
-from gridbayes.quadrature.whitening import Plan
+from gridbayes.quadrature.whitening import Plan, Resolved
+from gridbayes.rows import design_of, ordered, read_rows
+from gridbayes.summaries import Marginal
 
 __all__ = ["LABELS", "Components", "location_prior", "require_components", "sigma_of", "title_of", "weight_of"]
 
 EIGHT = 8  # factors between 1 and K that are multiplied before a log is taken
 LABELS = ("ordered", "mirrored")
+CLOSE = 1e-4  # of log p(y_i | y_-i): rules that differ by more do not resolve what is left without a row
 
 type Exponents = Float[jax.Array, "point component term"]
 
@@ -51,6 +60,7 @@ class Components:
     locations : priors of `mu`, or of `slope` and `intercept`, the same for every component, by name.
     sigma : a number, known; or a prior. shared_sigma : whether a learned one is the same for all components.
     concentration : (component,) of weight ~ Dirichlet.
+    labels : "ordered" or "mirrored". plan : which rules of quadrature may be tried.
     """
 
     title: str
@@ -61,6 +71,8 @@ class Components:
     sigma: Prior | float
     shared_sigma: bool
     concentration: Float[np.ndarray, " component"]
+    labels: str
+    plan: Plan
 
     @property
     def count(self) -> int:
@@ -119,16 +131,170 @@ class Components:
             f"Or pass {fewer}.",
         )
 
-    def posterior(self, at: Mapping[str, np.ndarray], width: float, labels: str, plan: Plan) -> Posterior:
-        """The posterior by quadrature, the search started `at` locations with this sigma; `labels` as users say them."""
-        start: dict[str, object] = {"weight": np.full(self.count, 1 / self.count), **at}
+    @property
+    def known(self) -> float | None:
+        """sigma where it is not learned."""
+        return None if isinstance(self.sigma, Prior) else self.sigma
+
+    @property
+    def observed(self) -> tuple[str, PerRow, dict[str, Any]]:
+        return "y", self.y, {}
+
+    def rows_given(self, draws: Mapping[str, np.ndarray]) -> Normals:
+        """The distribution of each row given each draw, (draw, row)."""
+        return Normals.of(draws, self.known, self.x)
+
+    def drawn_from_prior(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws of the parameters before the data: locations of each component on its own, in order where labels are."""
+        drawn = {name: prior.ppf(rng.random((n, self.count))) for name, prior in self.learned.items()}
+        if isinstance(self.sigma, Prior) and self.shared_sigma:
+            drawn["sigma"] = drawn["sigma"][:, 0]
+        if self.labels == "ordered":
+            drawn[self.ordered] = np.sort(drawn[self.ordered], axis=1)
+        return {"weight": rng.dirichlet(self.concentration, n), **drawn}
+
+    @property
+    def _start(self) -> dict[str, np.ndarray | float]:
+        """Where the search starts: levels at quantiles, or lines about that of least squares, apart in what orders them."""
+        x, y, spread = self.x, self.y, scale_of(self.y)[1]
+        width = spread / self.count
+        start: dict[str, np.ndarray | float] = {"weight": np.full(self.count, 1 / self.count)}
         if isinstance(self.sigma, Prior):
             start["sigma"] = width if self.shared_sigma else np.full(self.count, width)
+        if x is None:
+            return {**start, "mu": np.quantile(y, (np.arange(self.count) + 0.5) / self.count)}
+        slope = np.cov(x, y, bias=True)[0, 1] / x.var()
+        rest, apart = (y - slope * (x - x.mean())).std(), np.linspace(-1, 1, self.count)
+        if self.ordered == "intercept":
+            intercepts = y.mean() - slope * x.mean() + rest * apart
+            return {**start, "slope": np.full(self.count, slope), "intercept": intercepts}
+        slopes = slope + rest / x.std() * apart
+        return {**start, "slope": slopes, "intercept": y.mean() - slopes * x.mean()}
+
+    def posterior(self) -> Posterior:
+        """The posterior by quadrature."""
         space = Space.of(self.parameters)
         target = Target.of(LogJoint.of(self.log_joint, space.names), space, True, self.data, MEMORY)
         alone = Exchange.of(space, ())  # the order of the components names them
-        post = whitened(self.title, target, plan, self.parameters, start, None, alone, self.advice)
-        return post if labels == "ordered" else mirrored(post)
+        post = whitened(self.title, target, self.plan, self.parameters, self._start, None, alone, self.advice)
+        source = post if self.labels == "ordered" else mirrored(post)
+        return replace(source, model=_Fitted(self, source))
+
+    def with_rows(self, rows: Int[np.ndarray, " _row"]) -> "Components":
+        """The same with some of the rows, or with some of them twice."""
+        return replace(self, x=None if self.x is None else self.x[rows], y=self.y[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """A fitted mixture: the quadrature behind it, and what it says of rows, which no order of labels changes."""
+
+    model: Components
+    source: Posterior
+
+    instead: ClassVar[Mapping[str, str]] = {
+        "retrodicted": "Pass a function of the rows instead: post.predictive_check(np.mean)",
+        "evidence_at": "Instead fit the smaller model too: gridbayes.compare({'two': post, 'one': other})",
+    }
+    discrete: ClassVar[bool] = False
+
+    @property
+    def title(self) -> str:
+        return self.source.model.title
+
+    @property
+    def ordered(self) -> Whitened:
+        """The quadrature of the components in order."""
+        found = self.source.model
+        return found.ordered if isinstance(found, Mirrored) else found  # pyright: ignore[reportReturnType]
+
+    @property
+    def resolved(self) -> Resolved:
+        return self.ordered.resolved
+
+    @property
+    def coarse(self) -> Posterior:
+        return self.ordered.coarse
+
+    def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
+        return self.source.model.joint(first, second)
+
+    def contrast(self, first: int, second: int) -> Marginal:
+        return self.source.model.contrast(first, second)
+
+    def accuracy(self, posterior: Posterior) -> Accuracy:
+        return self.source.model.accuracy(posterior)
+
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return self.source.model.sample(n, rng)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        return self.source.model.weighted()  # pyright: ignore[reportAttributeAccessIssue]
+
+    # --- rows -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def outcomes(self) -> tuple[PerRow]:
+        """What the model gives a density to."""
+        return (self.model.y,)
+
+    @property
+    def priors(self) -> dict[str, Prior]:
+        return self.model.learned
+
+    @cached_property
+    def _scores(self) -> tuple[Scores, int]:
+        """The scores by the fine points, and for how many rows the others were fitted anew: where coarse ones differ."""
+        model, rows = self.model, np.arange(len(self.model.y))
+        fine, coarse = (
+            scores(cloud, model.known, model.x, model.y) for cloud in (self.resolved.fine, self.resolved.coarse)
+        )
+        again = np.flatnonzero(~(np.abs(fine.left_out - coarse.left_out) < CLOSE)).tolist()
+        for row in again:
+            rest, one = model.with_rows(np.delete(rows, row)).posterior(), model.with_rows(rows[[row]])
+            fine.left_out[row] = self.source.log_evidence - rest.log_evidence
+            new = scores(rest.model.resolved.fine, one.known, one.x, one.y)  # pyright: ignore
+            fine.pit_left_out[row] = new.pit[0]
+        return fine, len(again)
+
+    def loo(self, by: str) -> LeaveOneOut:
+        """log p(y_i | y_-i) and log p(y_i | y) of every row (mixed.py)."""
+        checked_by(by, groups=False)
+        (found, again), labels = self._scores, tuple(range(len(self.model.y)))
+        return LeaveOneOut(self.title, "row", labels, None, found.left_out, found.within, again)
+
+    def pit(self, loo: bool) -> PerRow:
+        """P(y_new <= y_i | y) of every row; with `loo` given the other rows."""
+        return self._scores[0].pit_left_out if loo else self._scores[0].pit
+
+    def replicated(self, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draw row"]:
+        """Independent draws of all rows."""
+        return self.model.rows_given(self.sample(draws, rng)).rvs((draws, len(self.model.y)), rng)
+
+    def predict(self, x: object = None, *, data: object = None) -> Posterior:
+        """`y` of one more row; of a mixture of regressions, of a row at each of these inputs."""
+        if (x is None) != (self.model.x is None):
+            rule = "needs the inputs of new rows: pass x=" if x is None else "has no inputs: leave x out"
+            raise TypeError(f"predict of {self.title} {rule}.")
+        at = [None] if x is None else design_of(x, data, [None])[:, 0].tolist()
+        return self._predicted(at, fine=True)
+
+    def _predicted(self, at: list[float | None], fine: bool) -> Posterior:
+        """By the fine points or the coarse ones."""
+        cloud, fineness = (self.resolved.fine, FINE) if fine else (self.resolved.coarse, COARSE)
+        y = tuple(new_row(cloud, self.model.known, each, *fineness) for each in at)
+        return predicted(self.title, self.source.program, {"y": y}, lambda: self._predicted(at, fine=False))
+
+    def update(self, *columns: object, data: object = None) -> Posterior:
+        """The fit of the old rows and new ones together, with the priors of the old; arguments as in the model's call."""
+        model = self.model
+        if len(columns) != (1 if model.x is None else 2):
+            raise TypeError(
+                f"update of {self.title} takes {'y' if model.x is None else 'x and y'}, and data= for names."
+            )
+        new = read_rows(columns[0], columns[-1], data)
+        x = None if model.x is None else np.append(model.x, ordered(new.inputs, [None])[:, 0])
+        return replace(model, x=x, y=np.append(model.y, new.y)).posterior()
 
 
 # --- the log density --------------------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """Mixture of normals."""
 
-import numpy as np
-
 from gridbayes.models.coefficients import rounded, scale_of
 from gridbayes.models.components import Components, location_prior, require_components, sigma_of, title_of, weight_of
 from gridbayes.posterior import Posterior
@@ -55,8 +53,11 @@ def mixture(
     ResolutionError
         When rules do not agree, as where components overlap; it has the figures. QuadratureWarning where they agree badly.
 
+    Its rows have `loo`, `pit`, `predict` and `update` as those of other models.
+
     Stephens (2000), "Dealing with label switching in mixture models", J. R. Stat. Soc. B 62(4):795-809.
 
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> post = mixture(np.append(rng.normal(0, 1, 70), rng.normal(6, 1, 30)), sigma=1, mu=Normal(0, 10))
     >>> post.mean("mu").round(2).values.tolist(), round(post.mean("weight", 0), 3)
@@ -69,6 +70,5 @@ def mixture(
     scale = sigma_of(sigma, Exponential(rounded(1 / spread)))
     concentration = weight_of(weight, count, labels)
     title = title_of(f"mixture of {count} normals", {"mu": prior, "sigma": scale}, concentration)
-    model = Components(title, None, y, "mu", {"mu": prior}, scale, shared_sigma, concentration)
-    at = {"mu": np.quantile(y, (np.arange(count) + 0.5) / count)}
-    return model.posterior(at, spread / count, labels, Plan(rule, order, budget))
+    plan = Plan(rule, order, budget)
+    return Components(title, None, y, "mu", {"mu": prior}, scale, shared_sigma, concentration, labels, plan).posterior()

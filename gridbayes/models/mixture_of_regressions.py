@@ -70,8 +70,8 @@ def mixture_of_regressions(
     scale = sigma_of(sigma, Exponential(rounded(1 / spread)))
     concentration = weight_of(weight, count, labels)
     title = title_of(f"mixture of {count} regressions", {**priors, "sigma": scale}, concentration)
-    model = Components(title, column, rows.y, by, priors, scale, shared_sigma, concentration)
-    return model.posterior(_lines(column, rows.y, count, by), spread / count, labels, Plan(rule, order, budget))
+    plan = Plan(rule, order, budget)
+    return Components(title, column, rows.y, by, priors, scale, shared_sigma, concentration, labels, plan).posterior()
 
 
 def _one_input(rows: Rows) -> np.ndarray:
@@ -84,15 +84,3 @@ def _one_input(rows: Rows) -> np.ndarray:
     if not column.std() > 0:
         raise ValueError(f"x must vary; it is {column[0]:g} in every row. Without an input: gridbayes.mixture(y).")
     return column
-
-
-def _lines(x: np.ndarray, y: np.ndarray, count: int, by: str) -> dict[str, np.ndarray]:
-    """Lines about that of least squares, apart in `by`: where the search starts."""
-    slope = np.cov(x, y, bias=True)[0, 1] / x.var()
-    rest = (y - slope * (x - x.mean())).std()
-    apart = np.linspace(-1, 1, count)
-    if by == "intercept":
-        slopes = np.full(count, slope)
-        return {"slope": slopes, "intercept": y.mean() - slope * x.mean() + rest * apart}
-    slopes = slope + rest / x.std() * apart
-    return {"slope": slopes, "intercept": y.mean() - slopes * x.mean()}
