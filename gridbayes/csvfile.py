@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["CsvTable", "parse_csv", "read_csv"]
+__all__ = ["CsvTable", "is_number", "parse_csv", "read_csv"]
 
 MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "null"))  # in any case, with spaces around
 # float() would also take 1_000, inf and digits of other scripts
@@ -152,6 +152,15 @@ def is_missing(cell: str) -> bool:
 
 
 # From bytes to records
+
+
+def is_number(text: str) -> bool:
+    """Whether a word of the command line is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _bytes(path: str) -> bytes:

@@ -3,6 +3,7 @@
 import doctest
 import inspect
 
+import pytest
 from beartype import BeartypeConf, beartype
 from jaxtyping import install_import_hook
 
@@ -17,3 +18,12 @@ def _from_module(self, module, found, original=doctest.DocTestFinder._from_modul
 
 
 doctest.DocTestFinder._from_module = _from_module
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium for tests/browser/, started once."""
+    from chromium import chromium
+
+    with chromium() as found:
+        yield found

@@ -177,7 +177,7 @@ def test_missing_values_are_counted(here, capsys):
 
 def test_warnings_are_a_line(here, capsys, monkeypatch):
     monkeypatch.setattr(cli, "_fit", lambda *_: warnings.warn("thin ice", stacklevel=1))
-    monkeypatch.setitem(cli._FORMATS, "table", lambda *_: "")
+    monkeypatch.setitem(cli.FORMATS, "table", lambda *_: "")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         assert main(["fit", "schools.csv", *EFFECT]) == 0
@@ -227,7 +227,7 @@ def test_a_failure_while_writing_leaves_what_was_there(here, capsys, monkeypatch
 
 
 def test_a_bad_suffix_is_refused_before_any_work(run, monkeypatch):
-    monkeypatch.setattr(cli, "read_csv", None)
+    monkeypatch.setattr(cli, "question_of", None)
     assert run("late.csv", "--figure", "out.jpg").startswith("a figure is written as .png, .svg or .pdf")
 
 
@@ -367,9 +367,9 @@ def test_a_reader_who_leaves_is_met_quietly(here, capfd, monkeypatch):
     def leave(*_):
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr(cli, "_write_result", leave)
+    monkeypatch.setattr(cli, "write_result", leave)
     dropped = []
-    monkeypatch.setattr(cli, "_drop_output", lambda: dropped.append(True))
+    monkeypatch.setattr(cli, "drop_output", lambda: dropped.append(True))
     assert main(["fit", "schools.csv", *EFFECT]) == 1
     assert dropped and capfd.readouterr().err == ""
 

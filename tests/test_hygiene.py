@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "gridbayes"
 
 LAYERS = [  # a file imports only from above it; files in one row do not know each other
-    ["_types", "colours", "files", "memos.text", "quadrature.supports", "quadrature.rules"],
+    ["_types", "colours", "files", "terminal", "memos.text", "quadrature.supports", "quadrature.rules"],
     ["grids", "densities", "tables", "enumeration.row_sums"],
     ["observations", "csvfile", "summaries", "rows", "memos.domains"],
     [
@@ -78,7 +78,8 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["quickstart"],
     ["lessons"],
     ["figures"],
-    ["rebuild"],
+    ["rebuild", "columns"],
+    ["app", "results"],
     ["cli"],
     ["__main__"],
 ]
