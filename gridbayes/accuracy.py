@@ -272,7 +272,7 @@ class Accuracy:
             scale's tail where it is not a parameter here: what is cut off the one is missing in the other.
         """
         source = "refinement of nodes"
-        continuous = {label: marginal for label, marginal in posterior.rows if marginal.grid.rule != "points"}
+        continuous = {label: marginal for label, marginal in posterior.rows if not marginal.complete}
         tails = {label: Tail.of(each, supports.get(_name(label), REAL_LINE)) for label, each in continuous.items()}
         lost = {label: tails[of] if isinstance(of, str) else of for label, of in (follow or {}).items()}
         tails |= {label: tails[label].with_scale(tail) for label, tail in lost.items() if label in tails}

@@ -71,6 +71,11 @@ class Marginal:
         return float(self._inside @ (self.grid.nodes - self.mean) ** 2 + beyond)
 
     @property
+    def complete(self) -> bool:
+        """Whether nothing can lie beyond the nodes."""
+        return self.grid.rule == "points"
+
+    @property
     def width(self) -> float:
         """A scale that always exists: half the distance between the quantiles of a normal's mean plus and minus one sd."""
         return float(self._middle[2] - self._middle[0]) / 2

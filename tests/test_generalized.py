@@ -90,6 +90,20 @@ def test_a_new_share_and_its_counts(shares):
     assert masses == pytest.approx(wanted, abs=1e-7)
 
 
+@pytest.mark.parametrize(("dose", "tolerance"), [(3.0, 1e-5), (-3.0, 1e-5), (20.0, 1e-3)])
+def test_a_share_far_from_all_doses(shares, dose, tolerance):
+    """Nearly all of its density lies closer to 0 or 5 than a double can say."""
+    post, dense = shares
+    share = expit(dense.cells[0] + dose * dense.cells[1])
+    new = post.predict([dose], trials=5)
+    expected = new.marginals["expected"][0]
+    assert expected.mean == pytest.approx(dense.mean(5 * share), abs=tolerance * dense.sd(5 * share))
+    assert expected.sd == pytest.approx(dense.sd(5 * share), rel=tolerance)
+    assert expected.cdf(2.5) == pytest.approx(dense.mean(share < 0.5), abs=2e-4)
+    assert expected.quantile(0.5) == pytest.approx(5 * expit(expected.eta.quantile(0.5)), rel=1e-15)
+    assert all(error.size < 1e-2 for error in new.accuracy.errors)
+
+
 def test_a_new_rate_and_its_counts(counts):
     post, dense = counts
     rate = 3 * np.exp(dense.cells[0] - 0.7 * dense.cells[1])

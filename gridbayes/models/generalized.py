@@ -33,7 +33,7 @@ from gridbayes.grids import Grid, adapt
 from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.likelihoods import Binomial, Poisson, StudentTErrors
 from gridbayes.models.coefficients import Term, columns_of, drawn_from_prior, priors_of
-from gridbayes.models.predicted import counted, predicted
+from gridbayes.models.predicted import Share, counted, predicted
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Prior
 from gridbayes.quadrature.quadrature import quadrature
@@ -237,19 +237,14 @@ class Generalized:
         """E[y | eta] as a marginal: n / (1 + exp(-eta)), n exp(eta), or eta itself."""
         if self.family in ("student", "normal"):
             return eta
-        log_slope: Callable[[np.ndarray], np.ndarray]
         if self.family == "logistic":
-            edges, inverse = n * expit(eta.grid.edges), lambda y: logit(y / n)
-            log_slope = lambda y: np.log(n) - np.log(y) - np.log(n - y)  # noqa: E731
-        else:
-            edges, inverse = n * np.exp(eta.grid.edges), lambda y: np.log(y / n)
-            log_slope = lambda y: -np.log(y)  # noqa: E731
+            return Share.of(eta, n)
 
         def log_density(_: object, y: np.ndarray) -> np.ndarray:
             with np.errstate(divide="ignore"):
-                return np.log(np.maximum(eta.density(inverse(y)), 0)) + log_slope(y)
+                return np.log(np.maximum(eta.density(np.log(y / n)), 0)) - np.log(y)
 
-        return _marginal(adapt(log_density, [np.unique(edges)])[0])
+        return _marginal(adapt(log_density, [np.unique(n * np.exp(eta.grid.edges))])[0])
 
     def _counts(self, eta: Marginal, n: float) -> Marginal:
         """p(y | t) of a new count: its distribution given eta, summed over eta."""

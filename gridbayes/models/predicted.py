@@ -3,18 +3,20 @@
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import gammaln, xlog1py, xlogy
+from scipy.special import expit, gammaln, logit, xlog1py, xlogy
 
+from gridbayes._types import Floats, Values
 from gridbayes.accuracy import Accuracy
-from gridbayes.grids import Grid
+from gridbayes.grids import Grid, in_panels
 from gridbayes.posterior import Address, Posterior
 from gridbayes.program import Program
 from gridbayes.summaries import Marginal
 
-__all__ = ["Predicted", "counted", "predicted", "warn_outside"]
+__all__ = ["Predicted", "Share", "counted", "predicted", "warn_outside"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,65 @@ def counted(n: float, p: Float[np.ndarray, " node"], masses: Float[np.ndarray, "
     log_p = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + xlogy(k, p) + xlog1py(n - k, -p)
     found = np.exp(log_p) @ masses
     return Marginal(Grid(k[:, 0]), found / found.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Share(Marginal):
+    """n / (1 + exp(-eta)): its quantiles are those of eta, its moments sums over eta's nodes.
+
+    Near 0 and n its density rises so steeply that no panel resolves it; eta's does not.
+
+    Parameters
+    ----------
+    eta : the marginal of the log odds.
+    n : trials.
+    """
+
+    eta: Marginal | None = None
+    n: float = 1.0
+
+    @classmethod
+    def of(cls, eta: Marginal, n: float) -> "Share":
+        """Its own panels, as pictures want them, have eta's edges where these are apart."""
+        edges = n * expit(eta.grid.edges)
+        edges = np.unique(np.concatenate([[0.0, n], edges[np.diff(edges, prepend=0.0) > 1e-6 * n]]))
+        edges = edges[(edges <= n * (1 - 1e-6)) | (edges == n)]
+        grid = in_panels(edges, eta.grid.order)
+        masses = np.diff(eta.cdf(logit(edges / n))).repeat(grid.order) / grid.order
+        return cls(grid, masses / masses.sum(), (np.inf, np.inf), eta, n)
+
+    @cached_property
+    def _smaller(self) -> tuple[int, Float[np.ndarray, " node"]]:
+        """Which of y / n and 1 - y / n is small, and that at eta's nodes: it keeps its digits."""
+        side = 1 if self.eta.quantile(0.5) < 0 else -1
+        return side, expit(side * self.eta.grid.nodes)
+
+    @cached_property
+    def mean(self) -> float:
+        side, share = self._smaller
+        mean = float(self.eta.masses @ share)
+        return self.n * (mean if side > 0 else 1 - mean)
+
+    @cached_property
+    def var(self) -> float:
+        _, share = self._smaller
+        return self.n**2 * float(self.eta.masses @ (share - self.eta.masses @ share) ** 2)
+
+    @property
+    def complete(self) -> bool:
+        return True
+
+    def cdf(self, x: Values) -> Floats:
+        return self.eta.cdf(logit(np.clip(np.asarray(x, float) / self.n, 0, 1)))
+
+    def density(self, x: Values) -> Floats:
+        share = np.asarray(x, float) / self.n
+        inside = (share > 0) & (share < 1)
+        share = np.where(inside, share, 0.5)
+        return np.where(inside, self.eta.density(logit(share)) / (self.n * share * (1 - share)), 0.0)
+
+    def quantile(self, q: Values) -> Floats:
+        return np.asarray(self.n * expit(self.eta.quantile(q)))
 
 
 def warn_outside(y: tuple[Marginal, ...], within: tuple[float, float]) -> None:
