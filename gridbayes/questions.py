@@ -122,7 +122,7 @@ class Questions:
         >>> post.pit().round(3).values.tolist()
         [0.008, 0.029, 1.0]
         >>> post.pit(loo=True).round(4).values.tolist()
-        [0.0003, 0.0025, 1.0]
+        [0.0003, 0.0036, 1.0]
         """
         import xarray as xr
 
