@@ -268,6 +268,15 @@ def test_two_explorers_share_nothing():
     assert shells[1].picture.value == before and other.state["tau_scale"] == 3
 
 
+def test_it_displays_itself(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    explorer = gb.explore(ROWS, "complete_pooling")
+    explorer._ipython_display_()
+    (root,) = shown
+    assert explorer.picture.html() in [each.value for each in root.children[1].children]
+
+
 def test_buttons(known):
     shell = Shell(known)
     first = numbers_in(shell.picture.value)
