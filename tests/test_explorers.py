@@ -280,6 +280,15 @@ def test_two_explorers_share_nothing():
     assert shells[1].picture.value == before and other.state["tau_scale"] == 3
 
 
+def test_it_displays_itself(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    explorer = gb.explore(ROWS, "complete_pooling")
+    explorer._ipython_display_()
+    (root,) = shown
+    assert explorer.picture.html() in [each.value for each in root.children[1].children]
+
+
 def test_buttons(known):
     shell = Shell(known)
     first = numbers_in(shell.picture.value)
@@ -329,8 +338,9 @@ def test_the_last_state_stays_as_a_ghost(known):
     def ghosts() -> int:
         return sum(each.get("class") == "last" for each in Elements(known.frame()).of("path"))
 
-    assert ghosts() == 0
+    assert ghosts() == 0 and "last" not in Elements(known.frame()).texts
     known.set(tau_scale=3)
+    assert "last" in Elements(known.frame()).texts
     assert ghosts() == 6  # mu, tau, and theta of four rows
 
 

@@ -103,12 +103,12 @@ def elements(panel: Panel, held: Panel | None = None, before: Panel | None = Non
     clip = f'<svg x="{axes.left - 8}" y="{axes.top - 2}" width="{axes.right - axes.left + 16}" '
     clip += f'height="{axes.bottom - axes.top + 8}" viewBox="{axes.left - 8} {axes.top - 2} '
     clip += f'{axes.right - axes.left + 16} {axes.bottom - axes.top + 8}">'
-    return [*_frame(axes, panel), clip, *drawn, "</svg>"]
+    return [*_frame(axes, panel, bool(ghosts)), clip, *drawn, "</svg>"]
 
 
-def _frame(axes: _Axes, panel: Panel) -> list[str]:
+def _frame(axes: _Axes, panel: Panel, ghosts: bool) -> list[str]:
     """Title, key, ticks and labels."""
-    found = [f'<text class="title" x="{SIDE - 8}" y="18">{escaped(panel.title)}</text>', *_key(panel)]
+    found = [f'<text class="title" x="{SIDE - 8}" y="18">{escaped(panel.title)}</text>', *_key(panel, ghosts)]
     for tick in ticks(*axes.x_span):
         x = f"{axes.x(tick):.1f}"
         found.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{axes.top}" y2="{axes.bottom}"/>')
@@ -139,10 +139,12 @@ def _vertical(axes: _Axes, panel: Panel) -> list[str]:
     return found
 
 
-def _key(panel: Panel) -> list[str]:
-    """Names of lines with a piece of each, at the right of the title."""
+def _key(panel: Panel, ghosts: bool) -> list[str]:
+    """Names of lines with a piece of each, at the right of the title; of the last state's only where it is there."""
     found, x = [], WIDTH - 6.0
     for name, dash in reversed(panel.key):
+        if dash == "last" and not ghosts:
+            continue
         found.append(f'<text class="tick" x="{x:g}" y="18" text-anchor="end">{escaped(name)}</text>')
         x -= 8 * len(name) + 32
         mark = 'class="last"' if dash == "last" else f'class="axis" stroke-width="2"{_dashes(dash)}'
