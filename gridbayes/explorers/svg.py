@@ -1,4 +1,4 @@
-"""Panels as SVG text: axes, ticks, lines, areas, markers. A panel is 400 px wide and scales; its text is 13 px or more.
+"""Panels as SVG text: axes, ticks, lines, areas, markers. A panel is 400 px wide and scales; its text is 13.5 px or more: 12 on a phone.
 
 Everything that depends on the state is a list of elements, so that a page of many frames holds equal elements once.
 """
@@ -15,7 +15,7 @@ from gridbayes.explorers.view import Band, Cells, Dots, Line, Mark, Panel
 __all__ = ["STYLE", "WIDTH", "elements", "escaped", "number_text", "shortened", "ticks"]
 
 WIDTH = 400
-TOP, BOTTOM, SIDE, NAMES = 28, 46, 16, 104  # px around the axes; NAMES in place of SIDE where rows have names
+TOP, BOTTOM, SIDE, NAMES = 28, 46, 16, 112  # px around the axes; NAMES in place of SIDE where rows have names
 STEP = 2.0  # px between points of a line: closer ones are left out
 LIGHT = 0.02  # of the heaviest cell of a map: lighter ones are not drawn
 
@@ -25,7 +25,7 @@ STYLE = """
 @media (prefers-color-scheme: dark) {
   .gb { --ink: var(--jp-ui-font-color1, #ececec); --page: var(--jp-layout-color0, #16181c); } }
 .gb text { fill: currentColor; font-size: 14px; font-family: system-ui, sans-serif; }
-.gb .tick { font-size: 13px; }
+.gb .tick { font-size: 13.5px; }
 .gb .title { font-weight: 600; font-size: 15px; }
 .gb .axis, .gb .grid { stroke: currentColor; fill: none; }
 .gb .grid { opacity: .14; }
