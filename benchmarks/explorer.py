@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page
 import gridbayes as gb
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
 from chromium import chromium, opened, served  # noqa: E402
 

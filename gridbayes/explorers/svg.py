@@ -1,4 +1,4 @@
-"""Panels as SVG text: axes, ticks, lines, areas, markers. A panel is 400 px wide and scales; its text is 13.5 px or more: 12 on a phone.
+"""Panels as SVG text: axes, ticks, lines, areas, markers. A panel is 400 px wide and scales; its text is 13.5 px or more.
 
 Everything that depends on the state is a list of elements, so that a page of many frames holds equal elements once.
 """
