@@ -15,7 +15,7 @@ from pathlib import Path
 from gridbayes.columns import add_columns, question_of
 from gridbayes.terminal import say
 
-__all__ = ["EXPLORE_HELP", "add_arguments", "explore_command"]
+__all__ = ["EXPLORE_HELP", "add_arguments", "explore_command", "serve"]
 
 EXPLORE_HELP = """\
 Move a model by hand: sliders for its priors, its data in boxes, and posteriors that follow.
@@ -65,7 +65,7 @@ def explore_command(arguments: argparse.Namespace) -> None:
         explorer.save_html(arguments.html)
         say("note", f"wrote {Path(arguments.html).resolve()}")
     else:
-        _serve(_notebook(call), not arguments.no_browser)
+        serve(_source(call), not arguments.no_browser)
 
 
 def _check_installed() -> None:
@@ -96,28 +96,32 @@ def _call(arguments: argparse.Namespace) -> dict[str, object]:
     return {**call, "unit": question.value}
 
 
-def _notebook(call: Mapping[str, object]) -> str:
-    """A notebook whose one cell makes the call."""
+def _source(call: Mapping[str, object]) -> str:
+    """The call as Python text, whose value is the explorer."""
     lines = "".join(f"    {name}={value!r},\n" for name, value in call.items())
-    source = f"from gridbayes import HalfCauchy, explore\n\nexplore(\n{lines})\n"
+    return f"from gridbayes import HalfCauchy, explore\n\nexplore(\n{lines})\n"
+
+
+def serve(source: str, browser: bool) -> None:
+    """Show what Python text displays, on a free port of the loopback address, until Ctrl-C."""
+    from voila.app import Voila
+
+    with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as folder:
+        notebook, port = Path(folder, "explorer.ipynb"), _free_port()
+        notebook.write_text(_notebook(source), encoding="utf-8")
+        server = Voila()
+        own = ["--Voila.ip=127.0.0.1", f"--Voila.port={port}", "--Voila.port_retries=0", "--Voila.log_level=ERROR"]
+        server.initialize([str(notebook), *own, f"--Voila.open_browser={browser}"])
+        print(f"http://127.0.0.1:{port}/ (its first picture takes some seconds; Ctrl-C ends it)", flush=True)
+        server.start()
+
+
+def _notebook(source: str) -> str:
+    """A notebook of one cell."""
     cell = {"cell_type": "code", "id": "explorer", "metadata": {}, "source": source, "outputs": []}
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
     content = {"cells": [{**cell, "execution_count": None}], "metadata": {"kernelspec": kernel}}
     return json.dumps({**content, "nbformat": 4, "nbformat_minor": 5})
-
-
-def _serve(notebook: str, browser: bool) -> None:
-    """Show a notebook on a free port of the loopback address until Ctrl-C."""
-    from voila.app import Voila
-
-    with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as folder:
-        path, port = Path(folder, "explorer.ipynb"), _free_port()
-        path.write_text(notebook, encoding="utf-8")
-        server = Voila()
-        own = ["--Voila.ip=127.0.0.1", f"--Voila.port={port}", "--Voila.port_retries=0", "--Voila.log_level=ERROR"]
-        server.initialize([str(path), *own, f"--Voila.open_browser={browser}"])
-        print(f"http://127.0.0.1:{port}/ (its first picture takes some seconds; Ctrl-C ends it)", flush=True)
-        server.start()
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""Panels as SVG text: axes, ticks, lines, areas, markers. A panel is 400 px wide and scales; its text is 13 px or more.
+"""Panels as SVG text: axes, ticks, lines, areas, markers. A panel is 400 px wide and scales; its text is 13.5 px or more.
 
 Everything that depends on the state is a list of elements, so that a page of many frames holds equal elements once.
 """
@@ -25,7 +25,7 @@ STYLE = """
 @media (prefers-color-scheme: dark) {
   .gb { --ink: var(--jp-ui-font-color1, #ececec); --page: var(--jp-layout-color0, #16181c); } }
 .gb text { fill: currentColor; font-size: 14px; font-family: system-ui, sans-serif; }
-.gb .tick { font-size: 13px; }
+.gb .tick { font-size: 13.5px; }
 .gb .title { font-weight: 600; font-size: 15px; }
 .gb .axis, .gb .grid { stroke: currentColor; fill: none; }
 .gb .grid { opacity: .14; }

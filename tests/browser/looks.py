@@ -19,7 +19,7 @@ SCRIPT = """() => {
           found.push(`${name} is on ${other}`);
     });
   }
-  for (const each of document.querySelectorAll("p, label, button, input, select, td, th, h1, summary, output, b")) {
+  for (const each of document.querySelectorAll("p, label, button, input, select, h1, summary, output, b")) {
     const box = each.getBoundingClientRect();
     if (!box.width || each.closest(".noUi-target")) continue;
     const name = `${each.tagName} ${each.value ?? each.textContent}`;

@@ -36,13 +36,13 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def opened(browser: Browser, url: str, **context: object) -> Page:
-    """A page whose explorer has drawn, with no request beyond this machine; `context` as Playwright's `new_context`."""
+def opened(browser: Browser, url: str, picture: str = "[role=img]", **context: object) -> Page:
+    """A page that has drawn its picture, with no request beyond this machine; `context` as Playwright's `new_context`."""
     page = browser.new_context(**context).new_page()
     page.set_default_timeout(PATIENCE)
     page.route(re.compile(".*"), _kept_here)
     page.goto(url, wait_until="domcontentloaded")
-    page.locator("[role=img]").first.wait_for()
+    page.locator(picture).first.wait_for()
     return page
 
 
@@ -54,9 +54,9 @@ def _kept_here(route: Route) -> None:
 
 
 @contextmanager
-def explored(*options: str, cwd: Path) -> Iterator[tuple[subprocess.Popen, str]]:
-    """`gridbayes explore` as a process of its own, and its address."""
-    command = [sys.executable, "-m", "gridbayes", "explore", *options, "--no-browser"]
+def served(*arguments: str, cwd: Path) -> Iterator[tuple[subprocess.Popen, str]]:
+    """Python with these arguments, as a process of its own that serves an explorer, and its address."""
+    command = [sys.executable, *arguments]
     with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline()
