@@ -41,7 +41,6 @@ LOG_2PI = float(np.log(2 * np.pi))
 NEGLIGIBLE = 40.0  # e**-40 = 4e-18: what a cell may weigh, relative to the heaviest, and be left out of a window
 SMOOTH, FEW = 1.5, 24  # a normal that is so many sds of mu wide has its sum over mu, to 1e-12, from so many nodes of it
 WITHIN = 4.0  # widths of a normal that a panel may span and its nodes still sum over it, to 1e-15
-MIDDLE = np.array([-5, -3, -1.7, -0.9, -0.4, -0.1, 0, 0.2, 0.6, 1.2, 2.2, 4])
 REACH = 9.0  # standard deviations of a normal that hold all but 2e-19 of it
 
 
@@ -208,13 +207,15 @@ class Conditional:
             return self._log_sum(log_w[cells], x, cells, np.arange(len(at)), at)
         return _log_mixture(log_w[cells], *self._normal(x, cells), np.arange(len(at)), at)
 
-    def middle(self, log_w: Float[np.ndarray, "cell"], x: Affine, cells: np.ndarray) -> Float[np.ndarray, "item point"]:
-        """Points of each item, out to 5 of its sds, mixed over the cells."""
+    def middle(
+        self, log_w: Float[np.ndarray, "cell"], x: Affine, cells: np.ndarray
+    ) -> tuple[Float[np.ndarray, "item"], Float[np.ndarray, "item"]]:
+        """Mean and sd of each item mixed over the cells, mu | k, t being `location`."""
         weight = np.exp(log_w[cells] - log_w[cells].max())
         weight /= weight.sum()
         mean, sd = self._normal(x, cells)
         centre = mean @ weight
-        return centre[:, None] + np.sqrt(((mean - centre[:, None]) ** 2 + sd**2) @ weight)[:, None] * MIDDLE
+        return centre, np.sqrt(((mean - centre[:, None]) ** 2 + sd**2) @ weight)
 
     def own_marginal(self, log_w: Float[np.ndarray, "cell"], tol: float, order: int) -> tuple[Grid, np.ndarray]:
         """The density of mu itself, mixed over the cells with weights p(k | t), on few panels."""
@@ -389,7 +390,7 @@ def gauss_rule(
 
 def _coarsest(grid: Grid, masses: Float[np.ndarray, "mu cell"]) -> Float[np.ndarray, "cell"]:
     """The width of the widest panel of mu whose nodes matter in each cell."""
-    held = masses.reshape(-1, grid.order, masses.shape[1]).sum(axis=1) > 1e-14
+    held = masses.reshape(-1, grid.order, masses.shape[1]).sum(axis=1) > 1e-20
     return (np.diff(grid.edges)[:, None] * held).max(axis=0)
 
 

@@ -601,7 +601,7 @@ def test_few_cells_say_what_all_cells_say(monkeypatch):
     effects = rng.normal(1, np.hypot(3, errors))
     arguments = {"sigma": errors, "mu": gb.Normal(0, 2), "tau": gb.HalfCauchy(5)}
     few = gb.partial_pooling(effects, **arguments)
-    assert len(few.model.few[16][1]) < len(few.model.kept) / 5
+    assert len(few.model.few(16)[1]) < len(few.model.kept) / 5
     monkeypatch.setattr(given_scales, "MANY", np.inf)
     every = gb.partial_pooling(effects, **arguments)
     for d in (0, int(np.argmax(effects)), int(np.argmin(errors)), 1199):
@@ -617,7 +617,7 @@ def test_few_cells_of_a_heavy_tailed_sigma_say_what_all_cells_say():
     absent = dict.fromkeys(("likelihood", "grids", "program", "value", "group", "groups"))
     model = pooling("partial", rows, sigma=gb.HalfCauchy(5), shared_sigma=True, priors=priors, **absent)
     fitted = given_scales.GivenScales(model, 1e-6, 12)
-    assert len(fitted.few[24][1]) < len(fitted.kept) / 2
+    assert len(fitted.few(24)[1]) < len(fitted.kept) / 2
     (few,), (every,) = (mixed([0]) for mixed in (fitted._mixed_by_few, fitted._mixed_by_all))
     assert not np.array_equal(few.grid.edges, every.grid.edges)  # all cells were not asked
     assert off(few.mean, every.mean, every.sd) < 1e-9

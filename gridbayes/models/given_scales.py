@@ -39,7 +39,10 @@ __all__ = ["GivenScales"]
 TOGETHER = 2**20  # components of the mixtures, all groups taken together, that are mixed at once
 MANY = 2**17  # components from which on it is worth while to look for fewer
 
-FEW = (16, 24)  # nodes of a scale that take the place of all, where these do
+FEW = (16, 24, 48)  # nodes of a scale that take the place of all, where these do
+MIDDLE = np.array(
+    [-5, -3, -1.7, -0.9, -0.4, -0.1, 0, 0.2, 0.6, 1.2, 2.2, 4]
+)  # sds from the centre: where few are judged
 
 
 def _fitted(
@@ -190,29 +193,35 @@ class GivenScales(GivenCells):
         return self._mixed(self.conditional.theta(d, self.kept))
 
     def _mixed_by_few(self, d: list[int]) -> tuple[Marginal, ...]:
-        """The thetas of groups d mixed over few cells; over all where the two differ by a hundredth of tol."""
+        """The thetas of groups d mixed over few cells; over all where moments differ by tol or densities by tol / 100."""
         theta = self.conditional.theta(d, self.kept)
-        at = self.conditional.middle(self.log_w, theta, self.kept)
+        centre, spread = self.conditional.middle(self.log_w, theta, self.kept)
+        at = centre[:, None] + spread[:, None] * MIDDLE
         every = np.exp(self.conditional.log_mixture(self.log_w, theta, self.kept, at))
         for count in FEW:
-            model, log_w, shared = self.few[count]
-            cells = np.arange(len(log_w))
-            theta = model.theta(d)
-            off = np.abs(np.exp(model.log_mixture(log_w, theta, cells, at)) - every)
-            if (off <= self.tol / 100 * every.max(axis=1, keepdims=True)).all():
+            model, log_w, shared = self.few(count)
+            theta, cells = model.theta(d), np.arange(len(log_w))
+            off = [every - np.exp(model.log_mixture(log_w, theta, cells, at))] / every.max(axis=1, keepdims=True)
+            moved = np.subtract(model.middle(log_w, theta, cells), (centre, spread)) / spread
+            if np.abs(off).max() <= self.tol / 100 and np.abs(moved).max() <= self.tol:
                 densities = model.marginals(log_w, theta, cells, self.tol, self.order, shared)
                 return run_groups(self.model.continuous_program, "effect", "theta", densities)
         return self._mixed_by_all(d)
 
-    @cached_property
-    def few(self) -> dict[int, tuple[Conditional, np.ndarray, tuple[Grid, np.ndarray]]]:
-        """The model on fewer cells, their log masses, and p(mu, cell | t) on the grid of mu, by the number of nodes that
-        the last scale keeps: Gauss's rule for it given the others.
+    def few(self, count: int) -> tuple[Conditional, np.ndarray, tuple[Grid, np.ndarray]]:
+        """The model on fewer cells, their log masses, and p(mu, cell | t) on the grid of mu: `count` values of the last
+        scale given the others, by Gauss's rule.
 
         What is smooth in that scale over the width of its posterior has the same mean under both: with many rows each
         density of theta has.
         """
-        return {count: self._with_few(count) for count in FEW}
+        if count not in self._few:
+            self._few[count] = self._with_few(count)
+        return self._few[count]
+
+    @cached_property
+    def _few(self) -> dict[int, tuple[Conditional, np.ndarray, tuple[Grid, np.ndarray]]]:
+        return {}
 
     def _with_few(self, count: int) -> tuple[Conditional, np.ndarray, tuple[Grid, np.ndarray]]:
         *others, (name, grid) = self.scales.items()
