@@ -36,13 +36,13 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def opened(browser: Browser, url: str, picture: str = "[role=img]", **context: object) -> Page:
-    """A page that has drawn its picture, with no request beyond this machine; `context` as Playwright's `new_context`."""
+def opened(browser: Browser, url: str, **context: object) -> Page:
+    """A page whose explorer has drawn, with no request beyond this machine; `context` as Playwright's `new_context`."""
     page = browser.new_context(**context).new_page()
     page.set_default_timeout(PATIENCE)
     page.route(re.compile(".*"), _kept_here)
     page.goto(url, wait_until="domcontentloaded")
-    page.locator(picture).first.wait_for()
+    page.locator("[role=img]").first.wait_for()
     return page
 
 
