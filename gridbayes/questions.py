@@ -150,7 +150,7 @@ class Questions:
         >>> post.predictive_check()
         P(mean of replicates >= -4.75 | data) = 0.5067 (exact)
         >>> post.predictive_check(np.ptp, draws=2000)
-        P(ptp of replicates >= 19 | data) = 0.219 (+- 0.009, by draws)
+        P(ptp of replicates >= 19 | data) = 0.2355 (+- 0.009, by draws)
         """
         if callable(statistic):
             return self._check_by_draws(statistic, getattr(statistic, "__name__", "statistic"), draws, seed)

@@ -131,5 +131,3 @@ def test_questions_that_do_not_fit_are_refused(post, lines):
         lines.update([1.0])
     with pytest.raises(ValueError, match="by must be 'row': there are no groups here"):
         post.loo(by="group")
-    with pytest.raises(TypeError, match="does not answer predictive_check yet. Pass a function of the rows"):
-        post.predictive_check("mean")

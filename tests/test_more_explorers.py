@@ -43,7 +43,7 @@ def test_every_slider_moves_the_picture_and_brings_it_back(explorer):
     first, numbers = label_of(shell.picture.value), numbers_in(shell.picture.value)
     for name, slider in shell.sliders.items():
         value, state = slider.value, explorer.state
-        one = 1 if isinstance(value, int) else 0.4 * value or 0.4
+        one = 1 if isinstance(value, int) else max(0.4 * value, 2 * slider.step)
         slider.value = value - one if value - one > (slider.min if isinstance(value, int) else 0) else value + one
         assert explorer.state[name] != state[name]
         assert numbers_in(shell.picture.value) != numbers, name

@@ -84,7 +84,7 @@ X, Y, PAIR = [0, 1, 3], [1, 2, 2], {"a": [0, 1, 3], "b": [1, 0, 1]}
 @pytest.mark.parametrize(
     "post, texts",
     [
-        (lambda: gb.proportion(6, 12), ["p", "Beta(1, 1)", "y"]),
+        (lambda: gb.proportion(6, 12), ["p", "Beta(1, 1)", "y", "n = 1"]),
         (
             lambda: gb.linear_regression(X, Y, slope=gb.Normal(0, 1), intercept=gb.Normal(0, 2), sigma=1),
             ["intercept", "Normal(0, 2)", "slope", "Normal(0, 1)", "y", "x", "n = 3"],

@@ -193,7 +193,6 @@ class _Fitted:
     source: Posterior
 
     instead: ClassVar[Mapping[str, str]] = {
-        "retrodicted": "Pass a function of the rows instead: post.predictive_check(np.mean)",
         "evidence_at": "Instead fit the smaller model too: gridbayes.compare({'two': post, 'one': other})",
     }
     discrete: ClassVar[bool] = False

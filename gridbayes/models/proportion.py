@@ -180,7 +180,6 @@ class Proportion:
     discrete: ClassVar[bool] = True
     instead: ClassVar[Mapping[str, str]] = {
         "pit": "Counts have no density. Instead post.predict(trials) has the distribution of each row",
-        "retrodicted": "Pass a function of the rows instead: post.predictive_check(np.max)",
     }
 
     def loo(self, by: str) -> LeaveOneOut:
