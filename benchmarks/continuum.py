@@ -7,7 +7,7 @@ far the numbers can be trusted. Only the log densities of priors are gridbayes' 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +20,7 @@ __all__ = ["Continuum", "Rows", "exists"]
 REACH = 12.0  # standard deviations on either side of a normal: beyond are 4e-33
 FAINT = 100.0  # a cell of the scales whose weight is e**-FAINT of the largest is left out
 LOG_2PI = np.log(2 * np.pi)
+TOGETHER = 2**22  # numbers in one temporary
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,6 +258,14 @@ def _place(m: np.ndarray, precision: np.ndarray) -> Item:
     return Item(m, s, np.zeros(len(m)), np.ones(len(m)), np.zeros(len(m)))
 
 
+def _parts(item: Item, step: float) -> list[Item]:
+    """An item's cells, so many at a time that all nodes of the location in them fit into memory."""
+    pieces = 4  # of the location, seven units of the rule's variable each
+    count = max(1, -(-len(item.m) * pieces * round(7 / step) // TOGETHER))
+    columns = (np.array_split(getattr(item, field.name), count) for field in fields(item))
+    return [Item(*part) for part in zip(*columns, strict=True)]
+
+
 def _integral(prior: gb.Prior, item: Item, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """log int p(l) exp(-(l - m)**2 / (2 s**2)) dl, and mean and variance of l, each (cell,)."""
     if isinstance(prior, gb.Normal):
@@ -266,6 +275,9 @@ def _integral(prior: gb.Prior, item: Item, step: float) -> tuple[np.ndarray, np.
         return np.log(ratio) / 2 - (item.m - loc) ** 2 / (2 * (item.s**2 + prior.scale**2)), mean, 1 / total
     if prior == gb.Flat():
         return LOG_2PI / 2 + np.log(item.s), item.m, item.s**2
+    if len(parts := _parts(item, step)) > 1:
+        one, two, three = zip(*(_integral(prior, part, step) for part in parts), strict=True)
+        return np.concatenate(one), np.concatenate(two), np.concatenate(three)
     x, log_p = _nodes(prior, item, None, step)
     top = log_p.max(axis=1, keepdims=True)
     p = np.exp(log_p - top)
@@ -281,6 +293,9 @@ def _distribution(prior: gb.Prior, item: Item, x: float, step: float) -> tuple[n
         sd = np.sqrt(item.v + item.b**2 * var)
         z = (x - item.a - item.b * mean) / sd
         return ndtr(z), np.exp(-(z**2) / 2 - LOG_2PI / 2) / sd
+    if len(parts := _parts(item, step)) > 1:
+        below, at = zip(*(_distribution(prior, part, x, step) for part in parts), strict=True)
+        return np.concatenate(below), np.concatenate(at)
     turn = (x - item.a) / item.b
     at_nodes, log_p = _nodes(prior, item, turn, step)
     p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
