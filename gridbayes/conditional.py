@@ -375,12 +375,15 @@ def gauss_rule(
     """
     matrix = np.zeros((len(w), count, count))
     total = w.sum(axis=1, keepdims=True)
+    some = w > 1e-200 * total  # where there is less, and no moment is, a polynomial may overflow
+    w = np.where(some, w, 0.0)
+    mean = (w * x).sum(axis=1, keepdims=True) / total
     before, p, beta = np.zeros_like(w), np.ones_like(w) / np.sqrt(total), np.zeros_like(total)
     for k in range(count):
-        alpha = (w * p**2 * x).sum(axis=1, keepdims=True)
-        rest = (x - alpha) * p - beta * before
+        alpha = np.where(p.any(axis=1, keepdims=True), (w * p**2 * x).sum(axis=1, keepdims=True), mean)
+        rest = np.where(some, (x - alpha) * p - beta * before, 0.0)
         beta = np.sqrt((w * rest**2).sum(axis=1, keepdims=True))
-        before, p = p, rest / beta
+        before, p = p, rest / np.where(beta > 0, beta, 1.0)
         matrix[:, k, k] = alpha[:, 0]
         if k + 1 < count:
             matrix[:, k, k + 1] = matrix[:, k + 1, k] = beta[:, 0]

@@ -194,6 +194,16 @@ def test_gauss_rule_has_the_moments_of_the_weights():
     assert (weights > 0).all() and (nodes > -1).all() and (nodes < 2).all()
 
 
+def test_gauss_rule_of_nodes_far_out_and_of_few_nodes():
+    """A prior with heavy tails has nodes at 1e40, where there is nothing; and more nodes than these are not made."""
+    x = np.concatenate([np.linspace(-1, 2, 80), 10.0 ** np.arange(2, 41)])
+    w = np.where(x <= 2, 1.0, 0.0)[None]
+    for count, row in ((24, w), (6, np.where(np.arange(len(x)) < 4, w, 0.0))):
+        nodes, weights = gauss_rule(x, row, count)
+        for degree in range(8):
+            np.testing.assert_allclose((weights * nodes**degree).sum(), row[0, :80] @ x[:80] ** degree, rtol=1e-11)
+
+
 def test_affine_numbers_have_an_item_and_a_cell_axis():
     with pytest.raises(Exception, match="Affine"):
         Affine(np.zeros(3), np.zeros((1, 3)), np.zeros((1, 3)))
