@@ -36,23 +36,23 @@ def restored(request):
 
 
 def test_the_picture_of_known_sigma_has_the_numbers_of_the_continuous_model(known):
-    """Against automatic grids, which share no code with explicit ones: means and sds to 1% of an sd, intervals to 3%."""
+    """Against automatic grids, which share no code with explicit ones; tau's grid cuts a little of its tail off."""
     post = gb.partial_pooling(ROWS, sigma=15, mu_scale=10, tau_scale=10)
     stated = numbers_in(known.frame())
     assert set(dict(post.rows)) == set(stated) - {"theta[a new group]"}
     for label, marginal in post.rows:
         mean, sd, low, high = stated[label]
-        assert mean == pytest.approx(marginal.mean, abs=0.01 * marginal.sd)
-        assert sd == pytest.approx(marginal.sd, rel=0.02)
-        np.testing.assert_allclose([low, high], marginal.eti(), atol=0.03 * marginal.sd)
+        assert mean == pytest.approx(marginal.mean, abs=(1e-3 if label == "tau" else 1e-4) * marginal.sd)
+        assert sd == pytest.approx(marginal.sd, rel=0.011 if label == "tau" else 1e-4)
+        np.testing.assert_allclose([low, high], marginal.eti(), atol=0.007 * marginal.sd)
 
 
 def test_the_empty_group_is_the_prediction_of_a_new_one(known):
     post = gb.partial_pooling(ROWS, sigma=15, mu_scale=10, tau_scale=10).predict(new_group=True)
     mean, _, low, high = numbers_in(known.frame())["theta[a new group]"]
     (expected,) = post.marginals["expected"]
-    assert mean == pytest.approx(expected.mean, abs=0.01 * expected.width)
-    np.testing.assert_allclose([low, high], expected.eti(), atol=0.03 * expected.width)
+    assert mean == pytest.approx(expected.mean, abs=1e-4 * expected.width)
+    np.testing.assert_allclose([low, high], expected.eti(), atol=1e-3 * expected.width)
 
 
 def test_the_picture_of_learned_sigma_has_the_numbers_of_the_continuous_model(learned):
@@ -60,10 +60,12 @@ def test_the_picture_of_learned_sigma_has_the_numbers_of_the_continuous_model(le
     stated = numbers_in(learned.frame())
     assert set(dict(post.rows)) == set(stated) - {"theta[a new group]"}
     for label, marginal in post.rows:
-        if "sigma" in label:  # no mean of a single value's; the grid's stated price is 0.08 sd of its theta
-            np.testing.assert_allclose(stated[label][2:], marginal.eti(), atol=0.1 * marginal.width)
-        else:
-            assert stated[label][0] == pytest.approx(marginal.mean, abs=0.05 * marginal.sd)
+        single = (
+            label == "sigma[MATH]"
+        )  # one value: its sigma has so heavy a tail that it has no mean, and the grid cuts it
+        np.testing.assert_allclose(stated[label][2:], marginal.eti(), atol=(0.1 if single else 0.05) * marginal.width)
+        if "sigma" not in label:
+            assert stated[label][0] == pytest.approx(marginal.mean, abs=0.025 * marginal.sd)
 
 
 @pytest.mark.parametrize("model", ["complete_pooling", "no_pooling"])
