@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from gridbayes.cli import main
-from gridbayes.figures import COARSE, FIGURES, LATE, _brute_force, _counted_twice, _late
-from gridbayes.lessons import unequal
+from gridbayes.figures import FIGURES
+from gridbayes.lessons.first import unequal
+from gridbayes.lessons.pooling import COARSE, LATE, _brute_force, _counted_twice, _late
 from gridbayes.plots import save_figure
 from gridbayes.plots.save import differs
 

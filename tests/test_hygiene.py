@@ -76,6 +76,8 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["explorers"],
     [""],
     ["quickstart"],
+    ["lessons.registry"],
+    ["lessons.first", "lessons.pooling"],
     ["lessons"],
     ["figures"],
     ["rebuild", "columns"],

@@ -1,19 +1,15 @@
-"""Figures of the first lessons, on rows made for them: shares, densities, Bayes' rule, group indices, fans, factories.
+"""Figures of the first lessons, on rows made for them: shares, densities, Bayes' rule, group indices, fans, factories."""
 
-A function a figure, named like its file; `figures.py` has those of the pooling models, and `FIGURES` holds all.
-"""
-
-from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
 from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
 from gridbayes import plots
 from gridbayes.datasets import punctuality
+from gridbayes.lessons.registry import fan, open_frame, registered
 from gridbayes.models.complete_pooling import complete_pooling
 from gridbayes.models.linear_regression import linear_regression
 from gridbayes.models.mixture import mixture
@@ -39,35 +35,13 @@ from gridbayes.posterior import Posterior
 from gridbayes.priors import Beta, Exponential, HalfCauchy, HalfNormal, Normal, StudentT
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "registered"]
-
-FIGURES: "dict[str, Callable[[], Figure]]" = {}
 LINES = 25  # of a fan
 BALLS = 20  # of a density in bins
 FACTORIES = ((0.8, 1.0, 1.0), (-0.5, -1.0, 2.0))  # slope, intercept, sd of each
 SHARES = ((1, 10), (10, 100))  # whose standard errors are .0949 and .03
 TRUTH = {"intercept": 5.0, "slope": 0.5, "sigma": 2.0}
-
-
-def registered(draw: "Callable[[], Figure]") -> "Callable[[], Figure]":
-    """Enter a function among the figures, by its name."""
-    FIGURES[draw.__name__] = draw
-    return draw
-
-
-def _open(*axes: "Axes") -> None:
-    """Without the lines at the top and at the right."""
-    for ax in axes:
-        ax.spines[["top", "right"]].set_visible(False)
-
-
-def _fan(ax: "Axes", x: np.ndarray, curves: Float[np.ndarray, "draw x"], colour: str, label: str | None = None) -> None:
-    """Many faint lines, one a draw from the posterior."""
-    ax.plot(x, curves.T, color=colour, alpha=0.2, linewidth=0.8, zorder=1.8)
-    ax.plot([], [], color=colour, alpha=0.6, linewidth=0.8, label=label)
 
 
 # --- shares and densities -----------------------------------------------------------------------------------------------
@@ -80,7 +54,7 @@ def balls() -> "Figure":
     for index, (red, count) in enumerate([(3, 5), (12, 20), (41, 80), (155, 320)]):
         ax.plot(*curve(proportion(red, count).marginals["p"][0]), label=f"{red} of {count}", **group_style(index))
     ax.set(xlabel="p, share of red balls", ylabel="density", xlim=(0, 1), ylim=(0, None))
-    _open(ax)
+    open_frame(ax)
     open_legend(ax)
     return figure_of(ax)
 
@@ -93,7 +67,7 @@ def shares() -> "Figure":
     ax.errorbar(counts, p, yerr=np.sqrt(p * (1 - p) / counts), **mark_style(0))
     ax.axhline(0.5, color=ink(), linewidth=0.8, linestyle=":")
     ax.set(xscale="log", xlabel="n, balls drawn", ylabel="share of red balls")
-    _open(ax)
+    open_frame(ax)
     return figure_of(ax)
 
 
@@ -106,7 +80,7 @@ def standard_errors() -> "Figure":
     for index, (k, count) in enumerate(SHARES, 3):
         ax.plot(count, np.sqrt(k / count * (1 - k / count) / count), label=f"{k} of {count}", **mark_style(index))
     ax.set(xscale="log", yscale="log", xlabel="n", ylabel="standard error of a share")
-    _open(ax)
+    open_frame(ax)
     open_legend(ax)
     return figure_of(ax)
 
@@ -126,7 +100,7 @@ def bins() -> "Figure":
             heights = (np.arange(held) + 0.5) / BALLS / width
             ax.plot(np.full(held, centre), heights, markersize=2.5, **{**mark_style(0), "color": COLOURS[1]})
         ax.set(xlabel=f"x, {count} bins", ylabel="" if index else "mass / width")
-        _open(ax)
+        open_frame(ax)
     return figure
 
 
@@ -140,7 +114,7 @@ def densities() -> "Figure":
         x = np.linspace(max(low, -4), min(high, 4), 401)
         ax.plot(x, np.exp(prior.logpdf(x)), **group_style(index))
         ax.set(xlabel=repr(prior), ylabel="" if index % 3 else "density", ylim=(0, None))
-        _open(ax)
+        open_frame(ax)
     return figure
 
 
@@ -164,7 +138,7 @@ def prior_times_likelihood() -> "Figure":
                 ax.plot(p, each, color=COLOURS[index])
             ax.set(xlabel="p, share of red balls" if row else "", ylim=(0, None))
             ax.set_ylabel(name if row == 0 or name == "likelihood" else f"{name} density")
-            _open(ax)
+            open_frame(ax)
     return figure
 
 
@@ -187,7 +161,7 @@ def bayes_rule() -> "Figure":
     labels = ("an event: half red, or 5 of 6", "a sum: 0, 1, ... 6 of 6 red", "an integral: any share red")
     for ax, label in zip(axes, labels, strict=True):
         ax.set(xlabel=f"{label}\nprior probability, from 0 to 1", xlim=(0, 1), ylim=(0, 0.47))
-        _open(ax)
+        open_frame(ax)
     axes[0].set_ylabel("p(4 red of 5 | share)")
     return figure
 
@@ -279,12 +253,12 @@ def normal_fan() -> "Figure":
     """Sixty rows, the densities of 25 draws from the posterior, and that of a new row, which is their mean."""
     (y, post), ax = _sample(), new_axes(5.6, 3.4)
     draws, x = post.sample(LINES), np.linspace(-5, 6, 300)
-    _fan(ax, x, norm.pdf(x, draws["mu"].values[:, None], draws["sigma"].values[:, None]), COLOURS[0], "25 draws")
+    fan(ax, x, norm.pdf(x, draws["mu"].values[:, None], draws["sigma"].values[:, None]), COLOURS[0], "25 draws")
     new = post.predict().marginals["y"][0]
     ax.plot(x, new.density(x), color=ink(), linestyle="--", label="a new row")
     ax.hist(y, bins="auto", density=True, color=ink(), alpha=0.18, label="rows", zorder=1)
     ax.set(xlabel="y", ylabel="density", ylim=(0, None))
-    _open(ax)
+    open_frame(ax)
     open_legend(ax)
     return figure_of(ax)
 
@@ -304,13 +278,13 @@ def mixture_of_two() -> "Figure":
     ordered, mirrored = (mixture(y, **priors, labels=labels) for labels in ("ordered", "mirrored"))
     draws, x = ordered.sample(LINES), np.linspace(-3.6, 7.3, 300)
     parts = draws["weight"].values[:, None] * norm.pdf(x[:, None], draws["mu"].values[:, None])  # (draw, x, component)
-    _fan(left, x, parts.sum(axis=2), ink(), "25 draws")
+    fan(left, x, parts.sum(axis=2), ink(), "25 draws")
     plots.mixture_components(ordered, y, sigma=1.0, ax=left)
     for k, marginal in enumerate(ordered.marginals["mu"]):
         right.plot(*curve(marginal), label=f"mu[{k}], in order", **group_style(k))
     right.plot(*curve(mirrored.marginals["mu"][0], 2000), color=ink(), linestyle=":", label="either, mirrored")
     right.set(xlabel="mu", ylabel="density", ylim=(0, None))
-    _open(right)
+    open_frame(right)
     open_legend(right, loc="upper center")
     return figure
 
@@ -340,13 +314,13 @@ def regression_recovered() -> "Figure":
     figure = new_figure(8, 4.8)
     first, *others = figure.subplots(2, 2).flat
     draws, at = post.sample(LINES), np.array([0.0, 10.0])
-    _fan(first, at, draws["intercept"].values[:, None] + draws["slope"].values[:, None] * at, COLOURS[0], "25 draws")
+    fan(first, at, draws["intercept"].values[:, None] + draws["slope"].values[:, None] * at, COLOURS[0], "25 draws")
     first.plot(x, y, markersize=3, label="rows", **{**mark_style(0), "color": ink()})
     first.plot(
         at, TRUTH["intercept"] + TRUTH["slope"] * at, color=COLOURS[1], linestyle=":", linewidth=2, label="truth"
     )
     first.set(xlabel="x", ylabel="y")
-    _open(first)
+    open_frame(first)
     open_legend(first)
     for ax, name in zip(plots.posterior_panels(post, list(TRUTH), axes=others), TRUTH, strict=True):
         ax.axvline(TRUTH[name], color=COLOURS[1], linestyle=":", label="truth")
@@ -387,13 +361,13 @@ def two_factories() -> "Figure":
         apart = linear_regression(x[own], y[own], sigma=HalfNormal(1)).sample(LINES)
         style = mark_style(k)
         left.plot(x[own], y[own], markersize=3, alpha=0.6, label=f"factory {k}", **style)
-        _fan(left, at, apart["intercept"].values[:, None] + apart["slope"].values[:, None] * at, style["color"])
+        fan(left, at, apart["intercept"].values[:, None] + apart["slope"].values[:, None] * at, style["color"])
         lines = found["intercept"].values[:, [k]] + found["slope"].values[:, [k]] * at
-        _fan(right, at, lines, style["color"])
+        fan(right, at, lines, style["color"])
     right.plot(x, y, markersize=3, alpha=0.4, label="rows", **{**mark_style(0), "color": ink()})
     for ax, label in ((left, "y, factories apart"), (right, "y, as observed")):
         ax.set(xlabel="x", ylabel=label)
-        _open(ax)
+        open_frame(ax)
         open_legend(ax, loc="upper left")
     return figure
 

@@ -1,0 +1,1 @@
+"""The figures of figures/, a file a lesson and a function a figure."""
