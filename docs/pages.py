@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from gridbayes import figures
+from gridbayes.lessons import registry
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -42,7 +43,7 @@ def gallery() -> str:
         caption = inspect.getdoc(draw)
         picture = f"![{caption}](../../figures/{name}.png)"
         parts.append(f"## `{name}`\n\n{caption}\n\n{picture}\n\n{folded(drawing(name))}")
-    shared = "\n\n".join(fenced(preamble(module)) for module in figures.LESSONS)
+    shared = "\n\n".join(fenced(preamble(module)) for module in (registry, *figures.LESSONS))
     return "\n\n".join([*parts, f"## What they share\n\n{shared}"]) + "\n"
 
 
