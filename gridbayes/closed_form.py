@@ -16,14 +16,20 @@ __all__ = ["effect", "location", "pooled"]
 type Table = Any  # an array of NumPy or of JAX, its axes in each docstring
 
 
-def pooled(a: Table, w: Table, c: Table, tau: Table) -> tuple[Table, Table, Table]:
-    """C, P and m, each (cell,), from a and w (cell or 1, group), c (group,) and tau (cell,)."""
+def pooled(
+    a: Table, w: Table, c: Table, tau: Table, number: Table = 1.0, squares: Table = 0.0
+) -> tuple[Table, Table, Table]:
+    """C, P and m, each (cell,), from a and w (cell or 1, group), c (group,) and tau (cell,).
+
+    With `number` and `squares` (group,) each column is that many groups of the same w: a is the sum of theirs, c the mean
+    of their centres, squares those of the centres about it.
+    """
     xp = w.__array_namespace__()
     spread = 1 + w * tau[:, None] ** 2
     p = w / spread
-    total = p.sum(axis=1)
-    m = p @ c / xp.where(total > 0, total, 1)
-    height = (a - xp.log(spread) / 2 - p * (c - m[:, None]) ** 2 / 2).sum(axis=1)
+    total = (number * p).sum(axis=1)
+    m = p @ (number * c) / xp.where(total > 0, total, 1)
+    height = (a - number * xp.log(spread) / 2 - p * (squares + number * (c - m[:, None]) ** 2) / 2).sum(axis=1)
     return height, total, m
 
 

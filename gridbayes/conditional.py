@@ -79,8 +79,9 @@ class Conditional:
         return [slice(start, start + step) for start in range(0, len(self.tau), step)]
 
     def _sums(self, cells: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        columns = cells if self.factors.w.shape[1] > 1 else slice(None)
-        return pooled(self.factors.a[:, columns].T, self.factors.w[:, columns].T, self.factors.c, self.tau[cells])
+        said = self.factors
+        columns = cells if said.w.shape[1] > 1 else slice(None)
+        return pooled(said.a[:, columns].T, said.w[:, columns].T, said.c, self.tau[cells], said.number, said.squares)
 
     @cached_property
     def log_evidence(self) -> Float[np.ndarray, "cell"]:

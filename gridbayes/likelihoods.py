@@ -30,6 +30,7 @@ __all__ = [
     "Poisson",
     "RowLikelihood",
     "StudentTErrors",
+    "by_count",
     "known_sigma",
     "learned_sigma",
 ]
@@ -51,11 +52,15 @@ class NormalFactors:
     a : (group, sigma) log height.
     w : (group, sigma) weight, 1 / unit**2; 0 for a group with no rows.
     c : (group,) centre, in the unit of the values; 0 for a group with no rows.
+    number, squares : (group,) where each stands for several groups of the same w: how many, a being their sum and c the
+        mean of their centres, and the sum of squares of these about it.
     """
 
     a: Float[np.ndarray, "group sigma"]
     w: Float[np.ndarray, "group sigma"]
     c: Float[np.ndarray, "group"]
+    number: Float[np.ndarray, "group"] | float = 1.0
+    squares: Float[np.ndarray, "group"] | float = 0.0
 
     def log_density(self, theta: Float[np.ndarray, "theta"]) -> Float[np.ndarray, "group sigma theta"]:
         """log L_d(theta), (group, sigma, theta)."""
@@ -102,6 +107,17 @@ def learned_sigma(observations: Observations, sigma: Float[np.ndarray, "sigma"])
     n = observations.count[:, None]
     a = -n * (LOG_2PI / 2 + np.log(sigma)) - observations.sum_of_squares[:, None] / (2 * sigma**2)
     return NormalFactors(a, n / sigma**2, np.nan_to_num(observations.mean))
+
+
+def by_count(observations: Observations, sigma: Float[np.ndarray, "sigma"]) -> NormalFactors:
+    """`learned_sigma` with all groups of n rows as one: enough for what sums over groups, and less work."""
+    n, code, number = np.unique(observations.count, return_inverse=True, return_counts=True)
+    mean = np.nan_to_num(observations.mean)
+    c = np.bincount(code, mean) / number
+    squares = np.bincount(code, (mean - c[code]) ** 2)
+    within = np.bincount(code, observations.sum_of_squares)[:, None]
+    a = -(number * n)[:, None] * (LOG_2PI / 2 + np.log(sigma)) - within / (2 * sigma**2)
+    return NormalFactors(a, n[:, None] / sigma**2, c, number.astype(float), squares)
 
 
 # --- rows that are not normal -----------------------------------------------------------------------------------

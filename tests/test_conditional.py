@@ -17,7 +17,7 @@ from gridbayes.conditional import (
     normal_edges,
 )
 from gridbayes.grids import adapt
-from gridbayes.likelihoods import NormalFactors, known_sigma
+from gridbayes.likelihoods import NormalFactors, by_count, known_sigma, learned_sigma
 from gridbayes.observations import observe
 from gridbayes.priors import Flat, Laplace, Normal, StudentT
 
@@ -73,6 +73,15 @@ def test_difference_keeps_the_common_dependence():
     np.testing.assert_allclose((difference.a + difference.b * m)[0, :5], expected.mean[:5] @ direction, atol=1e-10)
     variance = np.einsum("kij,i,j->k", expected.cov[:5], direction, direction)
     np.testing.assert_allclose((difference.v + (difference.b * s) ** 2)[0, 2:5], variance[2:], rtol=1e-9)
+
+
+def test_groups_of_as_many_rows_are_one_for_what_sums_over_groups():
+    rows = observe({**ROWS, "d": [1e6, 1e6 + 3], "e": [-2.0, 0.5], "f": []})
+    sigma = np.array([0.1, 1, 7, 300, 1e4, 2.0])
+    alike, each = by_count(rows, sigma), learned_sigma(rows, sigma)
+    assert alike.number.tolist() == [2, 1, 3, 1] and len(each.c) == 7
+    together, apart = (Conditional(Normal(1, 3), factors, TAU).sums for factors in (alike, each))
+    np.testing.assert_allclose(together, apart, rtol=1e-12)
 
 
 @pytest.mark.parametrize("prior", [Laplace(2, 1.5), StudentT(3, 0, 2)], ids=repr)

@@ -19,7 +19,7 @@ from gridbayes.contraction import require_memory
 from gridbayes.engine import marginal_of, run_groups, run_hyper
 from gridbayes.factors import Factors, all_but_one, joined, of_location
 from gridbayes.grids import COARSE, Grid, fewest, in_panels, resolves
-from gridbayes.likelihoods import NormalFactors, known_sigma, learned_sigma
+from gridbayes.likelihoods import NormalFactors, by_count, known_sigma, learned_sigma
 from gridbayes.models.draws import location_given, theta_given
 from gridbayes.models.given_cells import Density, GivenCells, few_of_scale
 from gridbayes.models.left_out import Swaps
@@ -109,7 +109,8 @@ class GivenScales(GivenCells):
         """log p(t | scales), (cell,)."""
         if self.model.kind == "no":
             return np.sum([part.log_evidence for part in self._by_group(cells)], axis=0)
-        return self._conditional(cells).log_evidence
+        sums = by_count(self.model.observations, cells["sigma"]) if "sigma" in cells else self._factors(cells)
+        return self._given(sums, cells).log_evidence
 
     def _factors(self, cells: Mapping[str, np.ndarray]) -> NormalFactors:
         if "sigma" in cells:
@@ -117,8 +118,10 @@ class GivenScales(GivenCells):
         return known_sigma(self.model.observations)
 
     def _conditional(self, cells: Mapping[str, np.ndarray]) -> Conditional:
+        return self._given(self._factors(cells), cells)
+
+    def _given(self, factors: NormalFactors, cells: Mapping[str, np.ndarray]) -> Conditional:
         """Partial pooling; complete pooling is its case tau = 0, with theta for mu."""
-        factors = self._factors(cells)
         tau = cells.get("tau", np.zeros(max(factors.w.shape[1], 1)))
         return Conditional(self.location_prior, factors, tau)
 
