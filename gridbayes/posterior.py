@@ -201,7 +201,8 @@ class Posterior(Questions):
 
         The arguments are those of the model. Pooling: nothing for a row in every group, `group=` for one in that group,
         `new_group=True` for one in a group that is not in the data, `sigma=`, `trials=` or `exposure=` where the new
-        row's is known and not that of the group's own rows; of counts `theta` takes the place of `expected`. `prior=True` is
+        row's is known and not that of the group's own rows; of counts `theta` takes the place of `expected`;
+        `covariates={name: number}` of a new group where groups have covariates. `prior=True` is
         the same before the data: the prior predictive. A regression: `x`, `data` and known `errors` as in its call.
 
         >>> import gridbayes as gb

@@ -72,8 +72,8 @@ class Questions:
 
         The arguments are those of the model's call, less its priors. Pooling: new rows in groups that are there, by their
         labels, and new groups; `sigma=` may be left out where it is learned, or the same for all rows so far, and
-        `likelihood=Binomial(trials)` states the trials of new counts. A regression: `x`, `y`, `data` and known `errors`,
-        `trials` or `exposure`.
+        `likelihood=Binomial(trials)` states the trials of new counts; with covariates `covariates=` states those of the new
+        data's groups where one is new. A regression: `x`, `y`, `data` and known `errors`, `trials` or `exposure`.
 
         >>> import gridbayes as gb
         >>> post = gb.partial_pooling({"G": [1], "E": [-15]}, sigma=15, mu_scale=10, tau_scale=10)

@@ -24,6 +24,7 @@ from gridbayes.grids import Grid
 from gridbayes.likelihoods import Bernoulli, Binomial, Poisson, StudentTErrors
 from gridbayes.models.coefficients import Term
 from gridbayes.models.components import Components
+from gridbayes.models.covaried import Covaried
 from gridbayes.models.fit import fit
 from gridbayes.models.generalized import Generalized
 from gridbayes.models.linear import Linear
@@ -39,7 +40,7 @@ __all__ = ["load", "save"]
 FORMAT = 1  # of the file; a change of what it holds is another number
 ENTRY = "gridbayes"
 AGREE = 1e-9  # of an sd, or of log evidence: another machine rounds otherwise
-MODELS = (Pooling, Linear, Generalized, Components, Proportion)
+MODELS = (Pooling, Covaried, Linear, Generalized, Components, Proportion)
 PARTS = (Observations, Grid, Term, Plan, Bernoulli, Binomial, Poisson, StudentTErrors)
 PRIORS = [
     c for c in vars(gridbayes.priors).values() if isinstance(c, type) and issubclass(c, Prior) and c is not Custom

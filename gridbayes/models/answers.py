@@ -13,7 +13,7 @@ from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.likelihoods import Binomial
 from gridbayes.models.given_theta import given_theta, middle_of_step
 from gridbayes.models.left_out import Swaps, swaps_of
-from gridbayes.models.pooling import INSTEAD, Pooling, known_scale, with_more
+from gridbayes.models.pooling import INSTEAD, Pooling, known_scale, more_of
 from gridbayes.models.prediction import NewRows, Prediction, new_rows, rows_again
 from gridbayes.models.scales import refuse_improper, sizes_of
 from gridbayes.models.shrinkage import shrinkage
@@ -69,6 +69,10 @@ class Answers(ABC):
     def posterior(self) -> Posterior:
         """The fit."""
 
+    def require_posterior(self, model: Pooling) -> None:
+        """Raise where improper priors leave a model no posterior."""
+        refuse_improper(model)
+
     def reported(self) -> Posterior:
         """The fit with the powers of its tails: tails.py knows those of normal rows alone."""
         posterior = self.posterior()
@@ -86,7 +90,8 @@ class Answers(ABC):
 
     def update(self, data: object, **options: object) -> Posterior:
         """The fit of the old rows and new ones together, with the priors of the old; arguments as in the model's call."""
-        return self.fitted_to(replace(self.model, observations=with_more(self.model, data, **options)))
+        observations = self.model.observations.joined(more_of(self.model, data, **options))
+        return self.fitted_to(replace(self.model, observations=observations))
 
     @property
     def outcomes(self) -> tuple[np.ndarray, ...]:
@@ -199,7 +204,7 @@ class Answers(ABC):
         """y of a new row of this kind, given all rows but one; ValueError where these leave no posterior."""
         rest = replace(self.model, observations=without.whole(row))
         try:
-            refuse_improper(rest)
+            self.require_posterior(rest)
         except ValueError as error:
             raise ValueError(f"{self.title} has no posterior without {without.named(row)}: {error}") from None
         known = None if rows.known is None else rows.known[[kind]]
@@ -221,8 +226,8 @@ class Answers(ABC):
         """log p(t) of all changed data, and for how many of them the model was fitted anew."""
         found, again = [], 0
         for part in swaps.parts(self.size):
+            endless = self._endless(part)  # before a sum that may have no value
             log_p, resolved = self.swapped(part)
-            endless = self._endless(part)
             log_p[endless] = np.inf
             resolved |= endless
             for item in np.flatnonzero(~resolved).tolist():
@@ -243,7 +248,7 @@ class Answers(ABC):
         endless = np.zeros(len(part.group), bool)
         for item in range(len(part.group)) if self._may_be_improper else ():
             try:
-                refuse_improper(replace(self.model, observations=part.whole(item)))
+                self.require_posterior(replace(self.model, observations=part.whole(item)))
             except ValueError as error:
                 if not part.twice:
                     message = f"{self.title} has no posterior without {part.named(item)}: {error}"

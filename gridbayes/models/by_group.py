@@ -473,7 +473,7 @@ class ByGroup(Answers):
         sigma = [self._drawn_noise(d, mu, tau, rng) for d in range(len(self.groups))]
         each = [learned_sigma(rows, x) for rows, x in zip(self._rows, sigma, strict=True)]
         factors = NormalFactors(*(np.concatenate([getattr(one, field) for one in each]) for field in ("a", "w", "c")))
-        return {"theta": theta_given(factors, mu, tau, rng), "sigma": np.stack(sigma, axis=1)}
+        return {"theta": theta_given(factors, mu[:, None], tau, rng), "sigma": np.stack(sigma, axis=1)}
 
     def _drawn_noise(self, d: int, mu: np.ndarray, tau: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         group = self.groups[d]

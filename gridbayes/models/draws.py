@@ -43,14 +43,15 @@ def location_given(conditional: Conditional, n: int, rng: np.random.Generator) -
 
 def theta_given(
     factors: NormalFactors,
-    mu: Float[np.ndarray, " draw"],
+    mu: Float[np.ndarray, "draw #group"],
     tau: Float[np.ndarray, "#draw"],
     rng: np.random.Generator,
 ) -> Float[np.ndarray, "draw group"]:
-    """theta_d | mu, tau, sigma, t of normal rows (conditional.py); a column of the factors a draw, or one for all."""
+    """theta_d | mu, tau, sigma, t of normal rows (conditional.py), mu one for all groups or one a group; a column of the
+    factors a draw, or one for all."""
     w = factors.w.T
     b = 1 / (1 + w * tau[:, None] ** 2)
-    mean = b * mu[:, None] + (1 - b) * factors.c
+    mean = b * mu + (1 - b) * factors.c
     return mean + np.sqrt(b) * tau[:, None] * rng.standard_normal(mean.shape)
 
 

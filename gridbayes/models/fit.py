@@ -4,7 +4,9 @@ import numpy as np
 
 from gridbayes.grids import Grid
 from gridbayes.models.continuous import continuous
+from gridbayes.models.covaried import Covaried
 from gridbayes.models.enumerated import enumerated
+from gridbayes.models.meta_regression import MetaRegression
 from gridbayes.models.placed import place
 from gridbayes.models.pooling import Pooling
 from gridbayes.posterior import Posterior
@@ -15,6 +17,8 @@ __all__ = ["fit"]
 
 def fit(model: Pooling) -> Posterior:
     """The posterior; explicit grids say the discretised model, and without any the continuous one is computed."""
+    if isinstance(model, Covaried):
+        return MetaRegression(model).posterior()
     if not model.grids:
         return continuous(model)
     for name, grid in model.grids.items():

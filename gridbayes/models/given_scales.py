@@ -391,7 +391,11 @@ class GivenScales(GivenCells):
         location = location_given(self._conditional(cells), n, rng)
         if self.model.kind == "complete":
             return {**cells, "theta": location}
-        return {**cells, "mu": location, "theta": theta_given(self._factors(cells), location, cells["tau"], rng)}
+        return {
+            **cells,
+            "mu": location,
+            "theta": theta_given(self._factors(cells), location[:, None], cells["tau"], rng),
+        }
 
     def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The nodes of the shared parameters, and their masses."""

@@ -15,7 +15,7 @@ Sources: Gelman et al., Bayesian Data Analysis, 3rd ed., sections 14.2 and 14.8;
 Problems (1974), chapter 25, on priors as rows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
@@ -31,18 +31,17 @@ from gridbayes.engine import each_memo, hyper_memo, run_groups, run_hyper
 from gridbayes.grids import COARSE, FINE, Grid, adapt, resolves
 from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.models.coefficients import Term, by_name, columns_of, drawn_from_prior, priors_of
+from gridbayes.models.least_squares import Given, stacked
 from gridbayes.models.predicted import predicted, warn_outside
 from gridbayes.models.scales import power_at_zero, scale_edges
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Normal, Prior
 from gridbayes.program import Program, Slot
-from gridbayes.quadrature.rules import normal_log_density, product, product_size
 from gridbayes.rows import design_of, errors_of, ordered, read_rows
 from gridbayes.summaries import Marginal, positive
 
-__all__ = ["Given", "Linear", "linear", "stacked"]
+__all__ = ["Linear", "linear"]
 
-MOST = 2**18  # nodes of all parameters together
 DECIDED = 1e-4  # of a row's own variance that is left in its residual: below, too few digits are
 EXACT = 1e-13  # of the rows' size: a residual that small is rounding
 
@@ -188,9 +187,7 @@ class Linear:
     def replicated(self, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draw row"]:
         """Independent draws of all rows, from sigma on its nodes, the coefficients given it, and the rows given both."""
         k = rng.choice(len(self.hyper[0]), draws, p=self.hyper[0] / self.hyper[0].sum())
-        b = self.cells.mean[k] + np.einsum(
-            "kij,kj->ki", self.cells.root[k], rng.standard_normal((draws, len(self.terms)))
-        )
+        b = self.cells.at(k).drawn(draws, rng)
         noise = self.errors * self.cells.sigma[k][:, None]
         return b @ self.x.T + noise * rng.standard_normal(noise.shape)
 
@@ -240,24 +237,13 @@ class Linear:
         """Draws: sigma by its distribution function, the coefficients given it as normals."""
         sigma = {name: Marginal(grid, self.hyper[0]).quantile(rng.random(n)) for name, grid in self.grids.items()}
         given = self.given(sigma["sigma"]) if sigma else self.cells
-        root = np.broadcast_to(given.root, (n, *given.root.shape[1:]))
-        noise = np.einsum("kij,kj->ki", root, rng.standard_normal((n, len(self.terms))))
-        return {**by_name(self.terms, given.mean + noise), **sigma}
+        return {**by_name(self.terms, given.drawn(n, rng)), **sigma}
 
     def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """sigma's nodes, and at each of them Gauss-Hermite points of the coefficients (rules.py), as many as MOST allows."""
-        share, d = self.hyper[0], len(self.terms)
-        order = max((order for order in range(2, 10) if product_size(order, d) * len(share) <= MOST), default=None)
-        if order is None:
-            raise ValueError(
-                f"weighted has no room for {d} coefficients in {MOST:,} nodes. Use post.sample(n), or post.to_xarray() for "
-                "each by itself."
-            )
-        rule = product(order, d)
-        points = self.cells.mean[:, None] + np.einsum("kij,pj->kpi", self.cells.root, rule.z)
-        masses = np.outer(share, np.exp(rule.log_weight + normal_log_density(rule.z))).ravel()
-        sigma = {name: np.repeat(grid.nodes, len(rule)) for name, grid in self.grids.items()}
-        return {**by_name(self.terms, points.reshape(-1, d)), **sigma}, masses
+        points, masses = self.cells.points(self.hyper[0])
+        sigma = {name: np.repeat(grid.nodes, points.shape[1]) for name, grid in self.grids.items()}
+        return {**by_name(self.terms, points.reshape(-1, len(self.terms))), **sigma}, masses.ravel()
 
     @property
     def observed(self) -> tuple[str, PerRow, dict[str, Any]]:
@@ -396,62 +382,6 @@ class Linear:
         columns = design_of(x, data, wanted)
         ones = np.ones((len(columns), len(self.terms) - len(wanted)))
         return np.column_stack([ones, columns])
-
-
-def stacked(
-    rows: Float[np.ndarray, "cell row coefficient"], right: Float[np.ndarray, "cell row"], priors: list[Prior]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Least squares |right - rows b|**2 with priors of b as further rows: mean (cell, coefficient), root with root root' its
-    covariance, and log int p(b) exp(-|right - rows b|**2 / 2) db, (cell,)."""
-    normal = [prior if isinstance(prior, Normal) else None for prior in priors]
-    m, rate = np.array([p.loc if p else 0.0 for p in normal]), np.array([1 / p.scale if p else 0.0 for p in normal])
-    cells, flat = len(rows), rate == 0
-    more = np.broadcast_to(np.diag(rate), (cells, len(m), len(m)))
-    q, upper = np.linalg.qr(np.concatenate([rows, more], axis=1))  # upper' upper = A
-    target = np.concatenate([right, np.broadcast_to(rate * m, (cells, len(m)))], axis=1)
-    mean = np.linalg.solve(upper, np.einsum("kij,ki->kj", q, target)[..., None])[..., 0]
-    fit = np.sum((right - np.einsum("kij,kj->ki", rows, mean)) ** 2, axis=1)
-    misfit = np.sum((rate * (mean - m)) ** 2, axis=1)
-    log_det = np.log(np.abs(np.diagonal(upper, axis1=1, axis2=2))).sum(axis=1) - np.log(rate[~flat]).sum()
-    return mean, np.linalg.inv(upper), LOG_2PI / 2 * flat.sum() - (fit + misfit) / 2 - log_det
-
-
-@dataclass(frozen=True, eq=False)
-class Given:
-    """The coefficients given each value of a scale, sigma or tau: b ~ N(mean, root root'), and log p(y | scale)."""
-
-    sigma: Float[np.ndarray, " cell"]
-    mean: Float[np.ndarray, "cell coefficient"]
-    root: Float[np.ndarray, "cell coefficient coefficient"]
-    log_evidence: Float[np.ndarray, " cell"]
-
-    def combinations(
-        self, a: Float[np.ndarray, "item coefficient"]
-    ) -> tuple[Float[np.ndarray, "item cell"], Float[np.ndarray, "item cell"]]:
-        """Mean and sd of a . b given sigma."""
-        return a @ self.mean.T, np.sqrt(np.sum((a @ self.root) ** 2, axis=2)).T
-
-    def with_scale(
-        self, j: int, mixed: Callable[..., tuple[Marginal, ...]], scale: Marginal
-    ) -> tuple[Marginal, Marginal, np.ndarray]:
-        """p(b_j, scale | y), (b_j, scale): b_j is normal given the scale; `mixed` gives its marginal."""
-        mean, sd = self.combinations(np.eye(self.mean.shape[1])[[j]])
-        (one,) = mixed(mean, sd)
-        log_p = -(((one.grid.nodes[:, None] - mean) / sd) ** 2) / 2 - np.log(sd) + one.grid.log_weight[:, None]
-        masses = np.exp(log_p - LOG_2PI / 2) * scale.masses
-        return one, scale, masses / masses.sum()
-
-    def pair(self, j: int, k: int, one: Grid, two: Grid, masses: Float[np.ndarray, " cell"]) -> np.ndarray:
-        """p(b_j, b_k | y) times the weights of both nodes, (one, two): b_k given b_j and sigma is normal."""
-        result = np.zeros((len(one), len(two)))
-        (mean_j, mean_k), (sd_j, sd_k) = self.mean.T[[j, k]], np.sqrt(np.sum(self.root[:, [j, k]] ** 2, axis=2)).T
-        share = np.sum(self.root[:, j] * self.root[:, k], axis=1) / (sd_j * sd_k)
-        for cell in weighty(masses):
-            z = (one.nodes - mean_j[cell]) / sd_j[cell]
-            rest = max(np.sqrt(max(1 - share[cell] ** 2, 0.0)), 1e-8)
-            u = ((two.nodes - mean_k[cell]) / sd_k[cell] - share[cell] * z[:, None]) / rest
-            result += masses[cell] / (sd_j[cell] * sd_k[cell] * rest) * np.exp(-(u**2 + z[:, None] ** 2) / 2)
-        return result * np.outer(np.exp(one.log_weight), np.exp(two.log_weight))
 
 
 def linear(model: Linear) -> Posterior:

@@ -2,115 +2,88 @@
 
     theta_d ~ N(x_d . b, tau),    x_d . b = mu + slope_1 x_d1 + slope_2 x_d2 + ...,    b_j ~ N(m_j, s_j) or flat.
 
-mu is the intercept: the mean effect where all covariates are 0. Given tau the groups say p_d (c_d - x_d . b)**2 / 2 with
-p_d = w_d / (1 + w_d tau**2) (closed_form.py), so with P = diag(p) and S = diag(s**-2) (0 where flat)
+Given tau the groups say p_d (c_d - x_d . b)**2 / 2 with p_d = w_d / (1 + w_d tau**2) (closed_form.py), so with P = diag(p)
+and S = diag(s**-2) (0 where flat)
 
     b | tau, t ~ N(A**-1 (X'P c + S m), A**-1),    A = X'P X + S,
     log p(t | tau) = sum_d (a_d - log(1 + w_d tau**2) / 2) - |c - X b|_P**2 / 2 - |b - m|_S**2 / 2
                      + log |S| / 2 - log |A| / 2,
 
-b at its mean; each flat coefficient adds log(2 pi) / 2. theta_d, differences and new groups are normal given tau. tau
+b at its mean; each flat coefficient adds log(2 pi) / 2. theta_d, differences, rows and new groups are normal given tau. tau
 alone is enumerated, on panels that resolve it.
 
 Source: Roever & Friede (2023), "Using the bayesmeta R package for Bayesian random-effects meta-regression", Computer Methods
 and Programs in Biomedicine 229:107303.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from gridbayes._types import Label, PerGroup
+from gridbayes._types import PerRow
 from gridbayes.accuracy import Accuracy
 from gridbayes.closed_form import effect
-from gridbayes.conditional import mixtures, weighty
-from gridbayes.engine import each_memo, hyper_memo, run_groups, run_hyper
-from gridbayes.grids import COARSE, FINE, Grid, fewest
+from gridbayes.conditional import log_sum_exp, mixtures, weighty
+from gridbayes.engine import run_groups, run_hyper
+from gridbayes.grids import COARSE, FINE, Grid, fewest, resolves
 from gridbayes.likelihoods import NormalFactors, known_sigma
-from gridbayes.models.coefficients import Term, is_linear, scale_of, terms_of
-from gridbayes.models.linear import Given, stacked
-from gridbayes.models.pooling import Pooling
+from gridbayes.models.answers import Answers
+from gridbayes.models.covaried import Covaried, refuse_open
+from gridbayes.models.draws import theta_given
+from gridbayes.models.least_squares import Given, stacked
+from gridbayes.models.left_out import Swaps
+from gridbayes.models.pooling import Pooling, as_posterior, more_of
 from gridbayes.models.prediction import MEMOS, NewRows, Prediction, new_rows
 from gridbayes.models.scales import scale_edges, sizes_of
-from gridbayes.models.shrinkage import shrinkage
-from gridbayes.observations import Observations, observe
 from gridbayes.posterior import Address, Posterior
-from gridbayes.priors import Flat, Prior
-from gridbayes.program import Program, Slot
-from gridbayes.rows import Inputs, Rows, design_of, read_inputs
-from gridbayes.summaries import Marginal
-from gridbayes.tables import open_table, quoted, unique_labels
+from gridbayes.priors import Normal
+from gridbayes.program import Program
+from gridbayes.summaries import Marginal, positive
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["MetaRegression"]
 
-__all__ = ["covariates_of", "meta_regression"]
+NARROW = 1e-7  # of the least sd of a coefficient: a prior so narrow is a point to 1e-14
+TOGETHER = 2**20  # numbers of the tables of draws that are made at once
 
 
 @dataclass(frozen=True, eq=False)
-class MetaRegression:
-    """A meta-regression with its data, and how finely to fit it.
+class MetaRegression(Answers):
+    """A meta-regression, and how finely to fit it."""
 
-    Parameters
-    ----------
-    pooling : the groups with their known errors, and the prior of tau.
-    terms : mu and the slopes with their priors.
-    x : (group, coefficient), ones for mu.
-    """
-
-    pooling: Pooling
-    terms: tuple[Term, ...]
-    x: Float[np.ndarray, "group coefficient"]
+    model: Covaried
     tol: float = FINE[0]
     order: int = FINE[1]
-
-    @property
-    def title(self) -> str:
-        """One line: the model, its priors, its groups."""
-        priors = ", ".join(f"{term} ~ {term.prior!r}" for term in self.terms)
-        tau = f"tau ~ {self.pooling.priors['tau']!r}, sigma known"
-        return f"partial pooling of {len(self.x)} groups by {len(self.terms) - 1} covariates, {priors}, {tau}"
 
     # --- given tau ----------------------------------------------------------------------------------------------------
 
     @cached_property
     def _factors(self) -> NormalFactors:
-        return known_sigma(self.pooling.observations)
+        return known_sigma(self.model.observations)
 
-    def given(self, tau: Float[np.ndarray, " cell"]) -> Given:
-        """The coefficients and the evidence at each tau."""
-        a, w, c = self._factors.a[:, 0], self._factors.w[:, 0], self._factors.c
+    def given(self, tau: Float[np.ndarray, " cell"], factors: NormalFactors | None = None) -> Given:
+        """The coefficients and the evidence at each tau; `factors` of other rows in the same groups."""
+        factors = self._factors if factors is None else factors
+        a, w, c = factors.a[:, 0], factors.w[:, 0], factors.c
         spread = 1 + w * tau[:, None] ** 2
         root_p = np.sqrt(w / spread)
-        rows, right = root_p[:, :, None] * self.x, root_p * c
-        mean, root, log_density = stacked(rows, right, [term.prior for term in self.terms])
+        rows, right = root_p[:, :, None] * self.model.x, root_p * c
+        mean, root, log_density = stacked(rows, right, [term.prior for term in self.model.terms])
         return Given(tau, mean, root, (a - np.log(spread) / 2).sum(axis=1) + log_density)
 
     # --- the fit ------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _slot(self) -> Slot:
-        return Slot("tau", self.pooling.priors["tau"])
-
-    @cached_property
-    def program(self) -> Program:
-        """The memos: tau by its prior and log p(t | tau), then each coefficient and theta by its density."""
-        memos = [self._slot.memo, hyper_memo((self._slot,))]
-        return Program("\n".join([*memos, each_memo("coefficient", "beta"), each_memo("effect", "theta")]))
-
-    @cached_property
     def grid(self) -> Grid:
         """Panels of tau that resolve its posterior."""
-        prior = self.pooling.priors["tau"]
+        prior = self.model.priors["tau"]
 
         def log_density(tau: np.ndarray) -> np.ndarray:
             return prior.logpdf(tau) + self.given(tau.ravel()).log_evidence.reshape(tau.shape)
 
-        return fewest(log_density, scale_edges(prior, sizes_of(self.pooling)), self.tol, self.order, ratio=4)[0]
+        return fewest(log_density, scale_edges(prior, sizes_of(self.model)), self.tol, self.order, ratio=4)[0]
 
     @cached_property
     def cells(self) -> Given:
@@ -120,16 +93,30 @@ class MetaRegression:
     @cached_property
     def hyper(self) -> tuple[np.ndarray, float]:
         """p(tau | t) on its nodes, and log evidence, by the program."""
-        return run_hyper(self.program, (self._slot,), {"tau": self.grid}, self.cells.log_evidence)
+        return run_hyper(self.program, self.model.hyper, {"tau": self.grid}, self.cells.log_evidence)
+
+    @property
+    def program(self) -> Program:
+        return self.model.program
+
+    @property
+    def _tau(self) -> Marginal:
+        return Marginal(self.grid, self.hyper[0])
 
     def posterior(self) -> Posterior:
-        masses, log_evidence = self.hyper
-        coefficients = self._mixed(*self.cells.combinations(np.eye(len(self.terms))))
-        marginals = {str(term): (marginal,) for term, marginal in zip(self.terms, coefficients, strict=True)}
-        thetas = self._mixed(*self._combinations(np.eye(len(self.x))), memo="effect")
-        marginals |= {"tau": (Marginal(self.grid, masses),), "theta": thetas}
-        groups = self.pooling.observations.groups
-        return Posterior(marginals, groups, frozenset({"theta"}), log_evidence, self.program, self)
+        self.require_posterior(self.model)
+        coefficients = self._mixed(*self.cells.combinations(np.eye(len(self.model.terms))))
+        marginals = {str(term): (own,) for term, own in zip(self.model.terms, coefficients, strict=True)}
+        thetas = self._mixed(*self._combinations(np.eye(len(self.model.x))), memo="effect")
+        return as_posterior(self, {**marginals, "tau": (self._tau,), "theta": thetas}, self.hyper[1])
+
+    def reported(self) -> Posterior:
+        """The fit as it is: powers of tails are those that its panels show."""
+        return self.posterior()
+
+    def require_posterior(self, model: Pooling) -> None:
+        assert isinstance(model, Covaried)
+        refuse_open(model)
 
     def _combinations(self, weights: Float[np.ndarray, "item group"]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and sd of sum_d weights_d theta_d given tau, each (item, cell).
@@ -137,7 +124,7 @@ class MetaRegression:
         theta_d = (1 - B_d) c_d + B_d x_d . b + noise of variance B_d tau**2: of a sum the coefficients of b add up.
         """
         shift, b, v = effect(self._factors.w, self._factors.c[:, None], self.cells.sigma)  # (group, cell)
-        direction = np.einsum("ig,gk,gj->ikj", weights, b, self.x)
+        direction = np.einsum("ig,gk,gj->ikj", weights, b, self.model.x)
         mean = weights @ shift + np.einsum("ikj,kj->ik", direction, self.cells.mean)
         of_b = np.sum(np.einsum("ikj,kjl->ikl", direction, self.cells.root) ** 2, axis=2)
         return mean, np.sqrt(weights**2 @ v + of_b)
@@ -159,7 +146,7 @@ class MetaRegression:
 
     def joint(self, first: Address, second: Address) -> tuple[Marginal, Marginal, np.ndarray]:
         """p(first, second | t) of two coefficients, or of one and tau."""
-        names = [str(term) for term in self.terms]
+        names = [str(term) for term in self.model.terms]
         if "theta" in (first[0], second[0]):
             raise ValueError("joint with theta is not there with covariates: ask for mu, a slope or tau.")
         if first[0] == "tau":
@@ -167,7 +154,7 @@ class MetaRegression:
             return one, two, masses.T
         j = names.index(first[0])
         if second[0] == "tau":
-            return self.cells.with_scale(j, self._mixed, Marginal(self.grid, self.hyper[0]))
+            return self.cells.with_scale(j, self._mixed, self._tau)
         k = names.index(second[0])
         one, two = self._mixed(*self.cells.combinations(np.eye(len(names))[[j, k]]))
         masses = self.cells.pair(j, k, one.grid, two.grid, self.hyper[0])
@@ -175,16 +162,12 @@ class MetaRegression:
 
     def contrast(self, first: int, second: int) -> Marginal:
         """theta_first - theta_second."""
-        each = np.eye(len(self.x))
+        each = np.eye(len(self.model.x))
         return self.combination(each[first] - each[second])
 
     def combination(self, weights: Float[np.ndarray, " group"]) -> Marginal:
         """sum of weights[d] theta_d."""
         return self._mixed(*self._combinations(weights[None]), memo="effect")[0]
-
-    def shrinkage(self, posterior: Posterior, prob: float) -> "pd.DataFrame":
-        """How far each estimate is drawn to the line (shrinkage.py)."""
-        return shrinkage(self.pooling, posterior, prob)
 
     def rank(self) -> None:
         raise TypeError("rank is not there with covariates. post.contrast(first, second) compares two groups.")
@@ -195,133 +178,110 @@ class MetaRegression:
 
     def accuracy(self, posterior: Posterior) -> Accuracy:
         """The distance to a coarser rule."""
-        supports = {"tau": self.pooling.priors["tau"].support}
+        supports = {"tau": self.model.priors["tau"].support}
         return Accuracy.refined(posterior, self._coarse.posterior(), supports)
 
+    # --- draws and nodes ----------------------------------------------------------------------------------------------
+
+    def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Draws: tau by its distribution function, the coefficients given it as normals, each theta given both."""
+        tau, step = self._tau.quantile(rng.random(n)), max(1, TOGETHER // self.model.x.size)
+        parts = [tau[start : start + step] for start in range(0, n, step)]
+        b = np.concatenate([self.given(part).drawn(len(part), rng) for part in parts])
+        theta = theta_given(self._factors, b @ self.model.x.T, tau, rng)
+        return {**self._by_name(b), "tau": tau, "theta": theta}
+
+    def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """tau's nodes, and at each of them points of the coefficients, with their masses."""
+        points, masses = self.cells.points(self.hyper[0])
+        b = points.reshape(-1, points.shape[2])
+        return {**self._by_name(b), "tau": np.repeat(self.grid.nodes, points.shape[1])}, masses.ravel()
+
+    def _by_name(self, b: Float[np.ndarray, "point coefficient"]) -> dict[str, np.ndarray]:
+        return {str(term): column for term, column in zip(self.model.terms, b.T, strict=True)}
+
+    # --- changed data, other priors -----------------------------------------------------------------------------------
+
+    @cached_property
+    def evidence(self) -> float:
+        """log p(t), by the closed form at every node."""
+        self.require_posterior(self.model)
+        return float(log_sum_exp(self._log_prior + self.cells.log_evidence))
+
+    @property
+    def _log_prior(self) -> Float[np.ndarray, " cell"]:
+        return self.model.priors["tau"].logpdf(self.grid.nodes) + self.grid.log_weight
+
+    @property
+    def size(self) -> int:
+        return len(self.grid)
+
+    def swapped(self, swaps: Swaps) -> tuple[Float[np.ndarray, " item"], Bool[np.ndarray, " item"]]:
+        """The closed form with the changed rows, at the same nodes of tau."""
+        changed = [self.given(self.grid.nodes, known_sigma(swaps.whole(item))) for item in range(len(swaps.group))]
+        log_joint = self._log_prior + np.stack([given.log_evidence for given in changed])
+        log_p = np.asarray(log_sum_exp(log_joint))
+        masses = np.exp(log_joint - log_p[:, None])
+        return log_p, resolves(self.grid, masses, self.model.priors["tau"].support)
+
+    def evidence_at(self, label: str, value: float) -> float:
+        """log p(t | parameter = value): tau by the closed form, a coefficient by a prior that is narrow upon it."""
+        if label == "tau":
+            tau = positive(value, "tau") if value else 0.0
+            return float(self.given(np.array([tau])).log_evidence[0])
+        width = NARROW * float(self.cells.combinations(np.eye(len(self.model.terms)))[1].min())
+        return self.evidence_given(label, Normal(value, width))
+
+    def update(self, data: object, *, covariates: object = None, **options: object) -> Posterior:
+        """The fit of the old rows and new ones together; `covariates` of the groups of the new, where any is new."""
+        new = more_of(self.model, data, **options)  # pyright: ignore[reportArgumentType]
+        return self.fitted_to(self.model.with_rows(new, covariates, data, options.get("group")))
+
+    # --- new rows, and the old ones again -----------------------------------------------------------------------------
+
     def predict(
-        self, group: Hashable = None, *, new_group: bool = False, covariates: object = None, sigma: object = None
+        self,
+        group: Hashable = None,
+        *,
+        new_group: bool = False,
+        prior: bool = False,
+        covariates: object = None,
+        **known: object,
     ) -> Posterior:
-        """A new observation in every group, in one, or in a new one whose covariates are these."""
-        rows = new_rows(self.pooling, group, new_group, {"sigma": sigma})
+        """A new observation in every group, in one, or in a new one with these covariates; with `prior`, before the data."""
+        rows = new_rows(self.model, group, new_group, known, prior)
         if new_group != (covariates is not None):
             raise TypeError(
                 "a new group needs its covariates: pass new_group=True, covariates={name: number}. A group that is in the "
                 "data has its own."
             )
-        asked = [d for d in rows.groups if d is not None]
-        mean, sd = self._of_new_group(covariates) if new_group else self._combinations(np.eye(len(self.x))[asked])
-        marginals = {name: self._predicted(rows, name, mean, sd) for name in rows.names}
-        options = {"new_group": new_group, "covariates": covariates, "sigma": sigma}
-        return Prediction.refined(rows, None, lambda: self._coarse.predict(group, **options)).posterior(
-            marginals, self.program
-        )
+        if new_group:
+            rows = replace(rows, x=self.model.of_new_group(covariates))
+        return (self._of(rows.source) if prior else self).predicted(rows)
 
-    def _of_new_group(self, covariates: object) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and sd of theta_new ~ N(x_new . b, tau) given tau."""
-        wanted = [term.label for term in self.terms[1:]]
-        if isinstance(covariates, Mapping):
-            covariates = {name: np.atleast_1d(number) for name, number in covariates.items()}
-        else:
-            numbers = np.atleast_1d(np.asarray(covariates))
-            covariates = numbers if wanted == [None] else numbers[None]
-        design = design_of(covariates, None, wanted, "covariates")
-        if len(design) != 1:
-            raise ValueError(
-                f"covariates must be of one new group; they are of {len(design)}. Predict one after the other."
-            )
-        mean, sd = self.cells.combinations(np.column_stack([np.ones(1), design]))
+    def prediction(self, rows: NewRows) -> Prediction:
+        return Prediction.refined(rows, None, lambda: self._coarse.predicted(rows))
+
+    def effects(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """theta of each row."""
+        return run_groups(MEMOS["expected"], "prediction", "expected", self._densities(*self._centres(rows)))
+
+    def normal_rows(self, rows: NewRows) -> tuple[Marginal, ...]:
+        """y of each row: theta with the row's noise."""
+        assert rows.known is not None, "a row of known sigma"
+        mean, sd = self._centres(rows)
+        return run_groups(MEMOS["y"], "prediction", "y", self._densities(mean, np.hypot(sd, rows.known[:, None])))
+
+    def _centres(self, rows: NewRows) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and sd of theta of each row given tau: of a group's own, or theta_new ~ N(x_new . b, tau)."""
+        if rows.x is None:
+            return self._combinations(np.eye(len(self.model.x))[list(rows.groups)])
+        mean, sd = self.cells.combinations(rows.x[None])
         return mean, np.hypot(sd, self.cells.sigma)
 
-    def _predicted(self, rows: NewRows, name: str, mean: np.ndarray, sd: np.ndarray) -> tuple[Marginal, ...]:
-        """`expected`, or y with the noise of a row."""
-        sd = sd if name == "expected" else np.hypot(sd, rows.known[:, None])  # pyright: ignore[reportOptionalSubscript]
-        return run_groups(MEMOS[name], "prediction", name, self._densities(mean, sd))
-
-
-def covariates_of(covariates: Any, observations: Observations, data: object, group: object) -> Inputs:
-    """The covariates of a call, (group, covariate): the numbers themselves, or names of columns of the data's own table."""
-    names = [covariates] if isinstance(covariates, str) else covariates
-    if not (isinstance(names, list | tuple) and len(names) and all(isinstance(name, str) for name in names)):
-        return read_inputs(covariates, None, "covariates")
-    table = open_table(data)
-    if table is None:
-        raise TypeError(
-            f"covariates are names of columns, {', '.join(map(quoted, names))}, so data must be a table; it is a "
-            f"{type(data).__name__}. Pass one number a group."
-        )
-    unique_labels("covariates", names)
-    for name in names:
-        table.column("covariates", name)
-    columns = [_by_group(data, name, group, observations.groups) for name in names]
-    return Inputs(np.stack(columns, axis=1), None if isinstance(covariates, str) else tuple(names))
-
-
-def _by_group(data: object, name: str, group: object, groups: tuple[Label, ...]) -> PerGroup:
-    """The one value that a column has in each group, nan where it has none; ValueError where it has several."""
-    rows = observe(data, value=name, group=group, groups=list(groups))
-    value = np.full(len(groups), np.nan)
-    value[rows.codes] = rows.values
-    if len(other := np.flatnonzero(rows.values != value[rows.codes])):
-        d = rows.codes[other[0]]
-        raise ValueError(
-            f"covariates must be the same in all rows of a group; column {quoted(name)} is {rows.values[other[0]]:g} and "
-            f"{value[d]:g} in group {quoted(groups[d])}. Pass one value a group, for example the group's mean."
-        )
-    return value
-
-
-def meta_regression(model: Pooling, inputs: Inputs, mu: object, slope: object) -> Posterior:
-    """The posterior of partial pooling with covariates, every argument checked."""
-    if model.likelihood is not None or "sigma" in model.priors or model.grids:
-        raise ValueError(
-            "covariates need normal rows with known sigma and automatic grids. Pass sigma as numbers, and leave out "
-            "likelihood and grids."
-        )
-    observations = model.observations
-    if len(inputs.x) != len(observations):
-        raise ValueError(
-            f"covariates must have one value a group, in the order of the groups; they have {len(inputs.x)}, the data have "
-            f"{len(observations)} groups."
-        )
-    if np.isnan(inputs.x).any():
-        label = observations.groups[int(np.argmax(np.isnan(inputs.x).any(axis=1)))]
-        raise ValueError(
-            f"covariates must be complete; group {label!r} misses one. Leave the group out, or fill it in."
-        )
-    first, *slopes = terms_of(
-        Rows(inputs, observations.values, None), None if mu is None else model.priors["mu"], slope,
-        *scale_of(observations.values),
-    )  # fmt: skip
-    terms = (replace(first, name="mu"), *slopes)
-    for term in terms:
-        if not is_linear(term.prior):
-            raise ValueError(
-                f"{term} must be Normal or Flat() with covariates, so that it leaves in closed form; it is {term.prior!r}. "
-                "Pass for example gridbayes.Normal(0, 5)."
-            )
-    fitted = MetaRegression(model, terms, np.column_stack([np.ones(len(inputs.x)), inputs.x]))
-    _refuse_improper(fitted)
-    return fitted.posterior()
-
-
-def _refuse_improper(model: MetaRegression) -> None:
-    """Raise where flat coefficients are not told apart, or a flat tail of tau is left.
-
-    As tau goes to infinity k groups and f flat coefficients say tau**(f - k).
-    """
-    measured = model.pooling.observations.count > 0
-    flat = [j for j, term in enumerate(model.terms) if isinstance(term.prior, Flat)]
-    rank = np.linalg.matrix_rank(model.x[measured][:, flat]) if flat else 0
-    if rank < len(flat):
-        names = ", ".join(str(model.terms[j]) for j in flat)
-        raise ValueError(
-            f"{names} cannot be told apart by {measured.sum()} groups, and their priors are flat: the posterior is "
-            "improper. Leave a covariate out, or pass a normal prior."
-        )
-    tau: Prior = model.pooling.priors["tau"]
-    needed = 1 + len(flat) + isinstance(tau, Flat)
-    if not tau.proper and measured.sum() < needed:
-        raise ValueError(
-            f"tau must have a proper prior here: {tau} with {measured.sum()} groups leaves an improper posterior "
-            f"({needed} are needed). Pass for example tau=gridbayes.HalfCauchy(5)."
-        )
+    def retrodicted(self, weights: PerRow) -> Marginal:
+        """sum of weights[r] y_r of new rows in the groups of the old."""
+        data = self.model.observations
+        mean, sd = self._combinations(np.bincount(data.codes, weights, minlength=len(data))[None])
+        noise = np.linalg.norm(weights * data.errors)
+        return run_groups(MEMOS["y"], "prediction", "y", self._densities(mean, np.hypot(sd, noise)))[0]

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from gridbayes.likelihoods import RowLikelihood
+from gridbayes.models.covaried import covariates_of, covaried
 from gridbayes.models.fit import fit
-from gridbayes.models.meta_regression import covariates_of, meta_regression
 from gridbayes.models.pooling import pooling, prior_or_scale
 from gridbayes.posterior import Posterior
 from gridbayes.priors import HalfCauchy, Normal, Prior
@@ -90,4 +90,4 @@ def partial_pooling(
         raise TypeError(f"slope is the prior of covariates' slopes; slope is {slope!r}. Pass covariates= too.")
     if covariates is None:
         return fit(model)
-    return meta_regression(model, covariates_of(covariates, model.observations, data, group), priors["mu"], slope)
+    return fit(covaried(model, covariates_of(covariates, model.observations, data, group), priors["mu"], slope))

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Float
 
 from gridbayes._types import PerRow
 from gridbayes.accuracy import Accuracy
@@ -33,10 +34,10 @@ __all__ = [
     "as_posterior",
     "checked_prior",
     "known_scale",
+    "more_of",
     "pooling",
     "prior_or_scale",
     "theta_prior",
-    "with_more",
 ]
 
 Kind = Literal["complete", "no", "partial"]
@@ -161,8 +162,12 @@ class Pooling:
         drawn = {name: prior.ppf(rng.random(shapes[name])) for name, prior in self.priors.items()}
         if self.kind == "partial":
             z = rng.standard_normal(shapes["theta"])
-            drawn["theta"] = drawn["mu"][:, None] + drawn["tau"][:, None] * z
+            drawn["theta"] = self.centre_of_groups(drawn) + drawn["tau"][:, None] * z
         return drawn
+
+    def centre_of_groups(self, draws: Mapping[str, np.ndarray]) -> Float[np.ndarray, "draw #group"]:
+        """E[theta_d | shared parameters], of partial pooling."""
+        return draws["mu"][:, None]
 
     def refined(self, posterior: Posterior, coarse: Posterior) -> Accuracy:
         """The accuracy of a fit on automatic grids beside a coarser one: mu, and a theta without data, follow tau."""
@@ -287,7 +292,7 @@ def pooling(
     return model
 
 
-def with_more(
+def more_of(
     model: Pooling,
     data: object,
     *,
@@ -297,7 +302,7 @@ def with_more(
     group: object = None,
     groups: object = None,
 ) -> Observations:
-    """The model's data and new ones; labels say which groups are the same, and new labels are new groups.
+    """New rows for the model's data, which `joined` puts beside the old; arguments as in the model's call.
 
     `sigma` may be left out where it is learned, or one number for all rows so far; `likelihood` says what is known of new
     rows, as in `Binomial(trials)`, and may be left out where nothing is.
@@ -325,7 +330,7 @@ def with_more(
         if likelihood is not None and repr(likelihood) != repr(model.likelihood):
             raise ValueError(f"likelihood must be that of the old rows, {model.likelihood!r}; it is {likelihood!r}.")
         new = _observed(likelihood or model.likelihood, data, sigma, value, group, groups)
-    return old.joined(new)
+    return new
 
 
 def _observed(

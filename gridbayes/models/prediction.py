@@ -47,6 +47,7 @@ class NewRows:
     known : (row,) the known number of each: its sigma, in the unit of the data, its trials or its exposure; None where sigma
         is learned, the number is not known, or rows need none.
     prior : whether they are predicted before the data.
+    x : (coefficient,) of a new group, where groups have covariates (covaried.py).
     """
 
     model: Pooling
@@ -54,6 +55,7 @@ class NewRows:
     label: Hashable | None
     known: Float[np.ndarray, " row"] | None
     prior: bool = False
+    x: Float[np.ndarray, " coefficient"] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,7 +107,7 @@ class NewRows:
 
     def without_data(self) -> list[bool]:
         """Whether each row's theta is as far out as tau alone lets it be."""
-        return [d is None or self.source.observations.count[d] == 0 for d in self.groups]
+        return [d is None or bool(self.source.observations.count[d] == 0) for d in self.groups]
 
 
 def new_rows(

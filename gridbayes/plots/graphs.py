@@ -18,6 +18,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from gridbayes.models.covaried import Covaried
 from gridbayes.models.pooling import Pooling
 from gridbayes.posterior import Posterior
 from gridbayes.program import Program
@@ -113,7 +114,7 @@ def graph_of_posterior(post: Posterior) -> Graph:
     if getattr(post.model, "run", None) is not None:
         return graph_of(post.program)
     priors = getattr(post.model, "priors", None)
-    if not priors:
+    if not priors or isinstance(getattr(post.model, "model", None), Covaried):
         raise ValueError(
             "a plate diagram is of pooling models, regressions and memos of your own; the posterior is of "
             f"{post.model.title}, which does not say how its parameters depend on one another."
@@ -132,9 +133,10 @@ def graph_of_posterior(post: Posterior) -> Graph:
 
 
 def pooling_of(post: Posterior) -> Pooling | None:
-    """The pooling model behind a posterior, which states its program even where theta left in closed form."""
+    """The pooling model behind a posterior, which states its program even where theta left in closed form; None where
+    groups have covariates, whose program does not say how theta depends on them."""
     model = getattr(post.model, "model", None)
-    return model if isinstance(model, Pooling) else None
+    return model if isinstance(model, Pooling) and not isinstance(model, Covaried) else None
 
 
 # --- programs of pooling models ----------------------------------------------------------------------------------------
