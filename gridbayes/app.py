@@ -1,6 +1,7 @@
 """`gridbayes explore`: an explorer in the browser, which Voila serves to this machine alone, or a page that needs nothing.
 
-Voila runs a notebook of one cell, the call of `gridbayes.explore` with the data written out.
+Voila runs a notebook of two cells: colours for those who ask their system for dark ones, and the call of
+`gridbayes.explore` with the data written out.
 """
 
 import argparse
@@ -33,6 +34,16 @@ slider, and gridbayes.explore(...).save_html(...) makes pages of two.
 COLUMNS = ("value", "group", "effect", "se", "sigma", "delimiter")
 POOLING = ("partial", "no", "complete")
 NEEDED = ("voila", "ipykernel")
+DARK = """\
+from IPython.display import HTML, display
+
+display(HTML('''<style>@media (prefers-color-scheme: dark) { :root, body {
+  color-scheme: dark; background: #16181c;
+  --jp-layout-color0: #16181c; --jp-layout-color1: #1f2228; --jp-layout-color2: #33373f; --jp-layout-color3: #5c626d;
+  --jp-ui-font-color0: #ffffff; --jp-ui-font-color1: #ececec; --jp-ui-font-color2: #c4c8cf;
+  --jp-content-font-color1: #ececec; --jp-border-color1: #767d89; --jp-border-color2: #5c626d;
+  --jp-brand-color1: #64b5f6; --jp-brand-color2: #90caf9; } }</style>'''))
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,10 +128,12 @@ def serve(source: str, browser: bool) -> None:
 
 
 def _notebook(source: str) -> str:
-    """A notebook of one cell."""
-    cell = {"cell_type": "code", "id": "explorer", "metadata": {}, "source": source, "outputs": []}
+    """A notebook of what Python text displays, and the dark colours."""
+    sources = {"dark": DARK, "explorer": source}
+    blank = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    cells = [{**blank, "id": name, "source": text} for name, text in sources.items()]
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
-    content = {"cells": [{**cell, "execution_count": None}], "metadata": {"kernelspec": kernel}}
+    content = {"cells": cells, "metadata": {"kernelspec": kernel}}
     return json.dumps({**content, "nbformat": 4, "nbformat_minor": 5})
 
 

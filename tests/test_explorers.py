@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -132,6 +133,23 @@ def test_the_wider_the_prior_of_tau_the_nearer_are_estimates_to_their_values(kno
     assert np.all(np.diff(estimates) > 0) and estimates[-1] < 30
 
 
+@pytest.mark.parametrize(("tau", "atol"), [(1e-3, 0.02), (20.0, 1e-6), (1e4, 1e-6)])
+def test_a_given_tau_leads_from_complete_to_no_pooling(known, tau, atol):
+    """theta_d ~ N(mu, tau), mu ~ N(0, 10): normal distributions, conditioned in NumPy."""
+    known.set(tau_prior="none: tau is tau_scale", tau_scale=tau)
+    counts, means = (np.array([f(values) for values in ROWS.values()]) for f in (len, np.mean))
+    covariance = 10.0**2 + tau**2 * np.eye(3)
+    gain = covariance @ np.linalg.inv(covariance + np.diag(15**2 / counts))
+    expected, sds = gain @ means, np.sqrt(np.diag(covariance - gain @ covariance))
+    stated = numbers_in(known.frame())
+    for group, mean, sd in zip(ROWS, expected, sds, strict=True):
+        assert stated[f"theta[{group}]"][0] == pytest.approx(mean, abs=atol * sd)
+        assert stated[f"theta[{group}]"][1] == pytest.approx(sd, rel=atol)
+    assert [panel.title for panel in known.picture.view.panels] == ["mu", "theta: values, estimates"]
+    assert f"as tau is {tau:.3g}" in known.picture.sentence
+    assert "prior of tau" not in known.picture.accuracy
+
+
 # --- code -------------------------------------------------------------------------------------------------------------
 
 
@@ -148,7 +166,7 @@ def test_the_code_gives_the_numbers_of_the_picture_at_each_preset(name):
         for label, marginal in post.rows:
             if label != "sigma[a new group]":
                 np.testing.assert_array_equal(stated[label], [marginal.mean, marginal.sd, *marginal.eti()])
-        data = explorer.presets[preset]["data"]
+        data = explorer.presets[preset].get("data", gb.datasets.punctuality().values)
         assert list(explorer.state["data"]) == list(data)
 
 
@@ -272,6 +290,35 @@ def test_data_are_edited_in_their_boxes(known):
     for text in (shell.picture.value, known.frame()):
         assert not Elements(text).of("script")
         assert any("<script>" in said for said in Elements(text).texts)
+
+
+def hands(text: str) -> list[tuple[dict, dict]]:
+    """Markers that can be dragged, each with its place in px."""
+    found = Elements(text).found
+    return [(one, other) for (_, one), (_, other) in pairwise(found) if one.get("class") == "hand"]
+
+
+def test_each_value_can_be_dragged_from_where_it_is_drawn(known):
+    """The marker in px and the axes that a script reads give the value back."""
+    text = known.frame()
+    axes = [each["data-axes"] for each in Elements(text).of("svg") if "data-axes" in each][1]  # of theta
+    left, right, low, high, *_ = map(float, axes.split())
+    values = {(marker["data-x"], int(marker["data-place"])): float(circle["cx"]) for marker, circle in hands(text)}
+    assert set(values) == {(group, place) for group, cell in ROWS.items() for place in range(len(cell))}
+    for (group, place), x in values.items():
+        assert low + (x - left) / (right - left) * (high - low) == pytest.approx(ROWS[group][place], abs=0.02)
+
+
+def test_what_is_dragged_is_in_the_table_and_in_the_model(known):
+    shell = Shell(known)
+    shell.dragged.value = '[["ENGLISH", 1, 12.5]]'
+    assert known.state["data"] == {**{group: tuple(cell) for group, cell in ROWS.items()}, "ENGLISH": (-16, 12.5, -14)}
+    assert shell.inputs["data[ENGLISH]"].value == "-16, 12.5, -14"
+    expected = gb.explore({**ROWS, "ENGLISH": [-16, 12.5, -14]}, sigma=15, mu_scale=10, tau_scale=10)
+    assert numbers_in(shell.picture.value) == numbers_in(expected.frame())
+    assert "a value of ENGLISH went from -15 to 12.5: theta[ENGLISH] moved most" in known.picture.sentence
+    shell.dragged.value = '[["MATH", 1, 2]]'
+    assert re.search(r"data\[MATH\] must have the value", "".join(Elements(shell.message.value).texts))
 
 
 def test_two_explorers_share_nothing():

@@ -74,7 +74,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["plots.checks", "plots.evidence", "plots.sensitivity"],
     ["plots.choose"],
     ["plots"],
-    ["explorers.controls"],
+    ["explorers.controls", "explorers.dragging"],
     ["explorers.view"],
     ["explorers.calls", "explorers.marks", "explorers.svg"],
     ["explorers.frame", "explorers.mixture", "explorers.nodes", "explorers.normal", "explorers.own_memo"],

@@ -167,6 +167,18 @@ def test_what_quadrature_warns_of_is_in_the_accuracy_line(explorer):
     assert "differ by" in explorer.set(second=0.0).picture.accuracy
 
 
+def test_points_of_a_line_are_dragged_both_ways(explorers):
+    explorer = explorers["regression"].reset()
+    shell = Shell(explorer)
+    shell.dragged.value = '[["x", 4, 2.5], ["y", 4, -1.5]]'
+    scales, sigma = ("slope", "intercept"), gb.HalfNormal(explorer.state["sigma_scale"])
+    priors = {name: gb.Normal(0, explorer.state[f"{name}_scale"]) for name in scales}
+    post = gb.linear_regression([*X[:4], 2.5], [*Y[:4], -1.5], **priors, sigma=sigma)
+    stated = numbers_in(shell.picture.value)
+    assert {label: stated[label][0] for label in stated} == pytest.approx({label: m.mean for label, m in post.rows})
+    assert "x went from 4 to 2.5" not in explorer.picture.sentence  # two values moved
+
+
 def test_explore_needs_one_input():
     with pytest.raises(ValueError, match="x must be one input here; there are 2"):
         gb.explore(Y, "regression", x=np.ones((5, 2)))

@@ -19,6 +19,7 @@ __all__ = [
     "State",
     "Switch",
     "Table",
+    "data_table",
     "decade_of",
     "numbers_of",
     "start_of",
@@ -144,6 +145,11 @@ class Table:
 
 
 type Control = Slider | Choice | Switch | Table
+
+
+def data_table(label: str, data: Mapping[str, object], fixed: bool = False) -> Table:
+    """The table `data`, whose values are read: numbers, or text."""
+    return Table("data", label, Table("data", label, {}).read(data), fixed=fixed)
 
 
 def start_of(controls: tuple[Control, ...]) -> State:

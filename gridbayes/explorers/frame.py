@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gridbayes.explorers.controls import State
+from gridbayes.explorers.dragging import SCRIPT
 from gridbayes.explorers.svg import STYLE, WIDTH, elements, escaped, number_text
 from gridbayes.explorers.view import Dots, Estimate, Moments, Panel, Subject, View
 
@@ -23,6 +24,7 @@ LAYOUT = """
 .gb table { border-collapse: collapse; margin: 4px 8px; }
 .gb td, .gb th { padding: 1px 10px; text-align: right; font-variant-numeric: tabular-nums; }
 .gb .numbers { overflow-x: auto; }
+.gb-live .hand { cursor: grab; touch-action: none; }
 .gb summary { margin: 6px 8px; cursor: pointer; }
 """
 
@@ -68,9 +70,9 @@ class Frame:
         )
 
     def html(self) -> str:
-        """The same for a page: panels beside or below one another, sentences, and the numbers as a table."""
+        """The same for a widget: panels beside or below one another, sentences, and the numbers as a table."""
         return (
-            f'<style>{STYLE}{LAYOUT}</style><div class="gb">{self.picture()}'
+            f'<style>{STYLE}{LAYOUT}</style><div class="gb gb-live" onpointerdown="{escaped(SCRIPT)}">{self.picture()}'
             f'<p class="sentence" aria-live="polite">{escaped(self.sentence)}</p>'
             f'<p class="accuracy">{escaped(self.accuracy)}</p>{self.table()}</div>'
         )
@@ -97,6 +99,7 @@ def frame_of(
     held: View | None = None,
     before: tuple[State, View] | None = None,
     view: View | None = None,
+    keyed: bool = False,
 ) -> Frame:
     """The frame of a state: pure.
 
@@ -105,12 +108,14 @@ def frame_of(
     held : the view whose axes are kept; left out, its own.
     before : the state before and its view, which stays as a ghost.
     view : `subject.view(state)`, where it is known.
+    keyed : whether a ghost has its key without being there: a page draws it.
     """
     view = view or subject.view(state)
     kept = {panel.title: panel for panel in (held or view).panels}
     ghosts = {panel.title: panel for panel in before[1].panels} if before else {}
     panels = tuple(
-        (panel.height, tuple(elements(panel, kept.get(panel.title), ghosts.get(panel.title)))) for panel in view.panels
+        (panel.height, tuple(elements(panel, kept.get(panel.title), ghosts.get(panel.title), keyed)))
+        for panel in view.panels
     )
     changes = _changes(subject, state, view, before) if before else ""
     lost = _beyond(view, kept)
@@ -151,7 +156,7 @@ def _changes(subject: Subject, state: State, view: View, before: tuple[State, Vi
     moved = [control.name for control in subject.controls if state[control.name] != old_state[control.name]]
     if not moved:
         return ""
-    what = " and ".join(f"{name} went from {_value(old_state[name])} to {_value(state[name])}" for name in moved[:2])
+    what = " and ".join(_went(name, old_state[name], state[name]) for name in moved[:2])
     apart = {
         label: abs(row[0] - old.numbers[label][0]) / (row[1] or 1.0)
         for label, row in view.numbers.items()
@@ -164,6 +169,22 @@ def _changes(subject: Subject, state: State, view: View, before: tuple[State, Vi
     return (
         f"{what}: {most} moved most, from {number_text(old.numbers[most][0])} to {number_text(view.numbers[most][0])}."
     )
+
+
+def _went(name: str, old: object, new: object) -> str:
+    """How a control moved; of a table, where one value alone did, that value."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping) and _counts(old) == _counts(new):
+        moved = [
+            (group, *pair) for group in old for pair in zip(old[group], new[group], strict=True) if len(set(pair)) > 1
+        ]
+        if len(moved) == 1:
+            ((group, old, new),) = moved
+            name = f"a value of {group}"
+    return f"{name} went from {_value(old)} to {_value(new)}"
+
+
+def _counts(table: Mapping[str, tuple[float, ...]]) -> dict[str, int]:
+    return {group: len(cell) for group, cell in table.items()}
 
 
 def _beyond(view: View, kept: dict[str, Panel]) -> str:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from gridbayes.explorers.calls import call_text
-from gridbayes.explorers.controls import Choice, Control, Slider, State, Table, decade_of
+from gridbayes.explorers.controls import Choice, Control, Slider, State, data_table, decade_of
 from gridbayes.explorers.svg import number_text
 from gridbayes.explorers.view import Dots, Line, Mark, Panel, Subject, View, estimates_of
 from gridbayes.grids import linspace
@@ -42,7 +42,7 @@ class Nodes(Subject):
 
     @cached_property
     def controls(self) -> tuple[Control, ...]:
-        table = Table("data", "Values by group", Table("data", "", {}).read(self.data))
+        table = data_table("Values by group", self.data)
         decade = decade_of(table.start)
         return (
             Choice("nodes", "Nodes of theta", SIZES, "17"),
@@ -98,11 +98,15 @@ class Nodes(Subject):
             Line(exact.grid.nodes, exact.density(exact.grid.nodes), None, "6 4"),
             Dots(found.grid.nodes, heights, 0),
         ]
-        wide = max(1.1 * state["reach"], 4 * exact.sd + abs(exact.mean - state["mu_mean"]))
+        top = float(max(top, heights.max()))
+        for place, (group, cell) in enumerate(state["data"].items(), 1):
+            marks.append(Dots(np.array(cell), np.full(len(cell), 0.06 * top), place, hollow=True, x_of=group))
+        away = max(abs(x - state["mu_mean"]) for cell in state["data"].values() for x in cell)
+        wide = max(1.1 * state["reach"], 4 * exact.sd + abs(exact.mean - state["mu_mean"]), 1.1 * away)
         x = state["mu_mean"] - wide, state["mu_mean"] + wide
         label = f"theta, {self.unit}" if self.unit else "theta"
         key = (("continuous", "6 4"), ("on the grid", ""), ("last", "last"))
-        panel = Panel("theta", label, x, (0.0, 1.08 * max(top, heights.max())), tuple(marks), key=key, height=260)
+        panel = Panel("theta", label, x, (0.0, 1.08 * top), tuple(marks), key=key, height=260)
         rows = [("theta", found), ("theta, continuous", exact)]
         mean, truth = number_text(found.mean), number_text(exact.mean)
         story = f"{state['nodes']} nodes say that theta is {mean}; the continuous model says {truth}."

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from gridbayes.explorers.calls import automatic, call_text
-from gridbayes.explorers.controls import Control, Slider, State, Table, decade_of
+from gridbayes.explorers.controls import Control, Slider, State, data_table, decade_of
 from gridbayes.explorers.marks import around, density_panel
 from gridbayes.explorers.svg import number_text
 from gridbayes.explorers.view import Dots, Panel, Subject, View, estimates_of
@@ -24,7 +24,7 @@ class NormalSample(Subject):
 
     Parameters
     ----------
-    data : the sample, as the one group of a table.
+    data : the sample, as the group `values` of a table, which has no other.
     unit : of a value.
     """
 
@@ -37,7 +37,7 @@ class NormalSample(Subject):
 
     @cached_property
     def controls(self) -> tuple[Control, ...]:
-        table = Table("data", "Values", Table("data", "", {}).read(self.data))
+        table = data_table("Values", self.data, fixed=True)
         decade, count = decade_of(table.start), sum(map(len, table.start.values()))
         low, high = 0.01 * decade, 100 * decade
         return (
@@ -69,7 +69,7 @@ class NormalSample(Subject):
 
     def _values(self, state: State) -> list[float]:
         """The values that have arrived; all, when the slider is at its end."""
-        values = [x for cell in state["data"].values() for x in cell]
+        values = list(state["data"]["values"])
         return values if state["arrived"] == self.controls[-1].start else values[: state["arrived"]]
 
     def _priors(self, state: State) -> dict[str, Prior]:
@@ -85,7 +85,7 @@ class NormalSample(Subject):
         low, high = around(estimates["next value"], 1.6)
         span = min(low, float(values.min())), max(high, float(values.max()))
         following = density_panel("the next value", self._named("y"), predicted, None, span)
-        places = Dots(values, np.full(len(values), 0.06 * following.y[1]), 1, hollow=True)
+        places = Dots(values, np.full(len(values), 0.06 * following.y[1]), 1, hollow=True, x_of="values")
         shown = Panel(
             following.title, following.x_label, span, following.y, (*following.marks, places), key=following.key
         )

@@ -18,13 +18,32 @@ body { margin: 0; }
 main { padding: 8px; max-width: 1096px; margin: 0 auto; }
 h1 { font-size: 20px; margin: 4px 8px; }
 .control { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; margin: 6px 8px; }
+main:not(.moved) .ghost-key { visibility: hidden; }
 .control label { flex: 1 1 220px; } .control input { flex: 4 1 240px; height: 28px; } .control output { flex: 0 0 72px; }
 """
 
 # Elements of a frame are numbers of shared elements. The input event names the last position only, so no move waits.
+# Lines that stay are drawn again behind the next frame; a density's axis grows, so its ghost is brought to the new one.
 SCRIPT = """
 const data = JSON.parse(document.getElementById("frames").textContent);
 const inputs = [...document.querySelectorAll("input")], panels = [...document.querySelectorAll(".gb-panels > svg")];
+let shown;
+function axes(panel) {
+  const [, , , , bottom, , low, high] = panel.querySelector("[data-axes]").dataset.axes.split(" ").map(Number);
+  return { bottom, span: high - low };
+}
+function draw(panel, parts) {
+  const old = shown === undefined ? [] : [...panel.querySelectorAll(".stays")], before = old.length ? axes(panel) : null;
+  panel.innerHTML = parts.map(part => data.parts[part]).join("");
+  if (!before) return;
+  const now = axes(panel), ratio = before.span / now.span;
+  panel.querySelector("[data-axes]").prepend(...old.map(line => {
+    line.setAttribute("class", "last");
+    line.setAttribute("fill", "none");
+    line.setAttribute("transform", `matrix(1 0 0 ${ratio} 0 ${now.bottom * (1 - ratio)})`);
+    return line;
+  }));
+}
 function show() {
   let index = 0;
   inputs.forEach((input, i) => {
@@ -33,8 +52,11 @@ function show() {
     input.setAttribute("aria-valuetext", name);
     document.getElementById("value" + i).textContent = name;
   });
+  if (index === shown) return;
   const frame = data.frames[index];
-  frame.panels.forEach((parts, i) => { panels[i].innerHTML = parts.map(part => data.parts[part]).join(""); });
+  frame.panels.forEach((parts, i) => draw(panels[i], parts));
+  document.querySelector("main").classList.toggle("moved", shown !== undefined);
+  shown = index;
   const picture = document.querySelector(".gb-panels");
   picture.setAttribute("aria-label", frame.label);
   picture.setAttribute("data-numbers", frame.numbers);
@@ -63,7 +85,7 @@ def page_of(subject: Subject, state: State, over: tuple[str, ...], positions: in
     size = 0
     for values in itertools.product(*steps):
         moved = state_of(subject.controls, state, dict(zip(over, values, strict=True)))
-        frame = frame_of(subject, moved, held)
+        frame = frame_of(subject, moved, held, keyed=True)
         known = len(parts)
         frames.append(_numbered(frame, parts))
         size += len(frame.label) + len(frame.numbers) + sum(map(len, itertools.islice(parts, known, None)))

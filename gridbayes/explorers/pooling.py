@@ -10,13 +10,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from gridbayes.datasets import eight_schools, punctuality
 from gridbayes.explorers.calls import call_text, price
-from gridbayes.explorers.controls import Choice, Control, Slider, State, Switch, Table
+from gridbayes.explorers.controls import Choice, Control, Slider, State, Switch, Table, data_table
 from gridbayes.explorers.marks import density_panel, height_of, row_marks, row_panel
 from gridbayes.explorers.svg import number_text
 from gridbayes.explorers.view import Cells, Dots, Estimate, Line, Mark, Panel, Subject, View, estimates_of
@@ -31,6 +31,7 @@ from gridbayes.summaries import Marginal
 __all__ = ["Pooling"]
 
 NEW = "a new group"
+GIVEN = "none: tau is tau_scale"
 TAU = {
     "half-Cauchy": HalfCauchy,
     "half-normal": HalfNormal,
@@ -78,8 +79,7 @@ class Pooling(Subject):
     @cached_property
     def controls(self) -> tuple[Control, ...]:
         """In order of sight: at most five, and the others."""
-        data = Table("data", "Values by group", {}).read(self.data)
-        table = Table("data", "Values by group", data)
+        table = data_table("Values by group", self.data)
         decade = 10.0 ** math.floor(math.log10(_reach(table.start, 0.0, 0.0)))
         low, high, wide = 0.01 * decade, 100 * decade, {"low": 0.01 * decade, "high": 100 * decade, "log": True}
         count = sum(map(len, table.start.values()))
@@ -99,7 +99,7 @@ class Pooling(Subject):
             Slider("mu_scale", "Sd of the prior of mu", low, high, decade / 2, True),
             Slider("tau_scale", "Scale of the prior of tau", low, high, decade / 2, True),
             noise,
-            Choice("tau_prior", "Prior of tau", tuple(TAU), "half-Cauchy"),
+            Choice("tau_prior", "Prior of tau", (*TAU, GIVEN), "half-Cauchy"),
             mean,
             rows,
             *([] if self.learned else [errors]),
@@ -108,9 +108,12 @@ class Pooling(Subject):
 
     @property
     def presets(self) -> Mapping[str, Mapping[str, object]]:
+        found = {name: {"errors": {}, "sigma": 15.0, **preset} for name, preset in PRESETS.items()}
         if self.learned:
-            return {name: {"data": preset["data"]} for name, preset in PRESETS.items() if name != "eight schools"}
-        return {name: {"errors": {}, "sigma": 15.0, **preset} for name, preset in PRESETS.items()}
+            found = {name: {"data": preset["data"]} for name, preset in PRESETS.items() if name != "eight schools"}
+        if self.kind == "partial":
+            found["from complete to no pooling"] = {"tau_prior": GIVEN, "tau_scale": self._first("tau_scale").low}
+        return found
 
     @property
     def play(self) -> tuple[str, ...]:
@@ -136,8 +139,8 @@ class Pooling(Subject):
         reach, centre = self._reach(state), self._centre(state)
         found: dict[str, Span] = {"theta": (centre - 8 * reach, centre + 8 * reach, 301, centre, reach / 4)}
         if self.kind == "partial":
-            mu, tau = (centre - 2 * reach, centre + 2 * reach), (0.0, 4 * reach)
-            found = {"mu": (*mu, 101, state["mu_mean"], reach / 8), "tau": (*tau, 81, 0.0, reach / 40), **found}
+            mu, tau = (centre - 2 * reach, centre + 2 * reach, 101, state["mu_mean"], reach / 8), (0.0, 4 * reach, 81)
+            found = {"mu": mu, **({} if _given(state) else {"tau": (*tau, 0.0, reach / 40)}), **found}
         return found | ({"sigma": (reach / 1000, 8 * reach, 121, 0.0, reach / 40)} if self.learned else {})
 
     def _reach(self, state: State) -> float:
@@ -152,14 +155,14 @@ class Pooling(Subject):
         """The values that have arrived, the first of each group before any second, and a group without any."""
         data: Mapping[str, tuple[float, ...]] = state["data"]
         order = sorted((turn, place) for place, cell in enumerate(data.values()) for turn in range(len(cell)))
-        arrived = order if state["arrived"] == self._all else order[: state["arrived"]]
+        arrived = order if state["arrived"] == self._first("arrived").start else order[: state["arrived"]]
         counts = np.bincount([place for _, place in arrived], minlength=len(data))
         kept = {group: list(cell[:n]) for (group, cell), n in zip(data.items(), counts, strict=True)}
         return kept if self.kind == "complete" else {**kept, _new(data): []}
 
-    @cached_property
-    def _all(self) -> float:
-        return next(control.start for control in self.controls if control.name == "arrived")  # pyright: ignore
+    def _first(self, name: str) -> Any:
+        """The control of that name, as it stands at first."""
+        return next(control for control in self.controls if control.name == name)
 
     def _sigma(self, state: State) -> float | dict[str, float] | Prior:
         if self.learned:
@@ -168,10 +171,11 @@ class Pooling(Subject):
             return state["sigma"]
         return {group: state["sigma"] * (state["errors"].get(group) or (1.0,))[0] for group in self._data(state)}
 
-    def _priors(self, state: State) -> dict[str, Prior]:
+    def _priors(self, state: State) -> dict[str, Prior | float]:
+        """Of each parameter that has no parent; tau's is its value where it is given."""
         if self.kind != "partial":
             return {"theta": Normal(state["mu_mean"], state["theta_scale"])}
-        tau = TAU[state["tau_prior"]](state["tau_scale"])
+        tau = state["tau_scale"] if _given(state) else TAU[state["tau_prior"]](state["tau_scale"])
         return {"mu": Normal(state["mu_mean"], state["mu_scale"]), "tau": tau}
 
     # --- what is seen -----------------------------------------------------------------------------------------------
@@ -180,36 +184,45 @@ class Pooling(Subject):
         post, priors, data = self.fit(state), self._priors(state), self._data(state)
         estimates = estimates_of(post.rows)
         estimates.pop(f"sigma[{_new(state['data'])}]", None)  # of a group without values: the prior
-        if self.kind == "complete":
-            data = {"all": [x for cell in data.values() for x in cell]}
-        thetas = list(zip(data, post.marginals["theta"], _of("theta", estimates), strict=True))
-        panels = [self._of_theta(state, thetas, data)]
+        rows = {"all": tuple(data)} if self.kind == "complete" else {group: (group,) for group in data}
+        thetas = list(zip(rows.values(), post.marginals["theta"], _of("theta", estimates), strict=True))
+        panels = [self._of_theta(state, tuple(rows), thetas, data)]
         if self.kind == "partial":
-            mu, tau = post.marginals["mu"][0], post.marginals["tau"][0]
-            top = float(np.clip(3 * estimates["tau"][3], self._reach(state) / 20, 1.2 * self._reach(state)))
-            first = density_panel("mu", self._named("mu"), mu, priors["mu"], panels[0].x)
-            second = density_panel("tau", self._named("tau"), tau, priors["tau"], (0.0, top))
-            panels = [first, second, *panels] if self.learned else [first, *panels, second]
-            if state["joint"]:
+            scales = [density_panel("mu", self._named("mu"), post.marginals["mu"][0], priors["mu"], panels[0].x)]
+            if not _given(state):
+                top = float(np.clip(3 * estimates["tau"][3], self._reach(state) / 20, 1.2 * self._reach(state)))
+                tau = post.marginals["tau"][0]
+                scales.append(density_panel("tau", self._named("tau"), tau, priors["tau"], (0.0, top)))
+            panels = [*scales, *panels] if self.learned else [scales[0], *panels, *scales[1:]]
+            if state["joint"] and not _given(state):
                 panels.append(self._joint(post, panels[0].x, (0.0, top)))
         if self.learned:
             sigmas = list(zip(state["data"], post.marginals["sigma"], _of("sigma", estimates), strict=False))
             panels.append(self._of_sigma(state, sigmas))
-        return View(tuple(panels), estimates, self._story(post, data), self._accuracy(state, post))
+        return View(tuple(panels), estimates, self._story(state, post, data), self._accuracy(state, post))
 
-    def _of_theta(self, state: State, thetas: list[Row], data: Mapping[str, list[float]]) -> Panel:
-        """A row a group: its values, a line from their mean to the estimate, the estimate with its interval, the density."""
+    def _of_theta(
+        self,
+        state: State,
+        names: tuple[str, ...],
+        thetas: list[tuple[tuple[str, ...], Marginal, Estimate]],
+        data: Mapping[str, list[float]],
+    ) -> Panel:
+        """A row a theta: its groups' values, a line from their mean to the estimate, the estimate with its interval, the
+        density. Values are markers of their group."""
         marks: list[Mark] = []
-        for i, (group, theta, estimate) in enumerate(thetas):
-            values = np.array(data[group])
+        shapes = {group: place for place, group in enumerate(data)}
+        for i, (groups, theta, estimate) in enumerate(thetas):
+            values = np.concatenate([data[group] for group in groups])
             marks += row_marks(i, theta, estimate)
             if len(values):
                 raw = np.array([values.mean(), theta.mean])
                 marks.append(Line(raw, np.array([i - 0.34, i + 0.34]), i, "2 2", 1.5))
-                marks.append(Dots(values, np.full(len(values), i - 0.34), i, hollow=True))
+            for group in groups:
+                own = np.array(data[group])
+                marks.append(Dots(own, np.full(len(own), i - 0.34), shapes[group], hollow=True, x_of=group))
         values, beside = np.concatenate([*state["data"].values(), [state["mu_mean"]]]), 0.2 * self._reach(state)
         x = float(values.min() - beside), float(values.max() + beside)
-        names = tuple(group for group, *_ in thetas)
         return row_panel("theta: values, estimates", self._named("theta"), names, x, marks, 0 if self.learned else 388)
 
     def _of_sigma(self, state: State, sigmas: list[Row]) -> Panel:
@@ -229,9 +242,9 @@ class Pooling(Subject):
     def _named(self, name: str) -> str:
         return f"{name}, {self.unit}" if self.unit else name
 
-    def _story(self, post: Posterior, data: Mapping[str, list[float]]) -> str:
+    def _story(self, state: State, post: Posterior, data: Mapping[str, list[float]]) -> str:
         if self.kind == "complete":
-            raw, theta = float(np.mean(data["all"])), post.marginals["theta"][0]
+            raw, theta = float(np.mean(np.concatenate(list(data.values())))), post.marginals["theta"][0]
             return (
                 f"All groups share one theta: {number_text(theta.mean)}, where the values' mean is {number_text(raw)}."
             )
@@ -245,13 +258,16 @@ class Pooling(Subject):
         drawn = f"{most} is drawn from {number_text(raw)} to {number_text(estimate)}"
         if self.kind == "no":
             return f"{drawn}, by the prior alone: groups do not know of each other."
-        return (
-            f"{drawn}; tau is above {number_text(float(post.marginals['tau'][0].quantile(0.1)))} with probability 0.9."
-        )
+        tau = post.marginals["tau"][0]
+        if _given(state):
+            return f"{drawn}, as tau is {number_text(tau.mean)}."
+        return f"{drawn}; tau is above {number_text(float(tau.quantile(0.1)))} with probability 0.9."
 
     def _accuracy(self, state: State, post: Posterior) -> str:
         cut = []
         for name, prior in self._priors(state).items():
+            if isinstance(prior, float):
+                continue
             grid = post.marginals[name][0].grid
             levels = np.searchsorted(prior.ppf(np.linspace(0, 1, 10_001)), grid.nodes[[0, -1]]) / 1e4
             if levels[0] + 1 - levels[1] > 0.002:
@@ -267,6 +283,11 @@ def _of(name: str, estimates: Mapping[str, Estimate]) -> list[Estimate]:
 def _edges(grid: Grid) -> np.ndarray:
     nodes = grid.nodes
     return np.concatenate([nodes[:1], (nodes[1:] + nodes[:-1]) / 2, nodes[-1:]])
+
+
+def _given(state: State) -> bool:
+    """Whether tau has no prior and is a number."""
+    return state.get("tau_prior") == GIVEN
 
 
 def _new(data: Mapping[str, object]) -> str:

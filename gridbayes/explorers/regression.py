@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from gridbayes.explorers.calls import argument_text, automatic, call_text
-from gridbayes.explorers.controls import Control, Slider, State, Table, decade_of
+from gridbayes.explorers.controls import Control, Slider, State, data_table, decade_of
 from gridbayes.explorers.marks import around, density_panel
 from gridbayes.explorers.svg import number_text
 from gridbayes.explorers.view import Dots, Line, Mark, Panel, Subject, View, estimates_of
@@ -39,7 +39,7 @@ class Regression(Subject):
 
     @cached_property
     def controls(self) -> tuple[Control, ...]:
-        table = Table("data", "Inputs x and outputs y", Table("data", "", {}).read(self.data), fixed=True)
+        table = data_table("Inputs x and outputs y", self.data, fixed=True)
         y, x = (decade_of({name: table.start[name]}) for name in ("y", "x"))
         count = len(table.start["y"])
         return (
@@ -112,7 +112,7 @@ class Regression(Subject):
         slopes, intercepts = draws["slope"].values, draws["intercept"].values
         marks: list[Mark] = [Line(ends, a + b * ends, 4, width=0.8) for a, b in zip(intercepts, slopes, strict=True)]
         mean = post.marginals["intercept"][0].mean + post.marginals["slope"][0].mean * ends
-        marks += [Line(ends, mean, 0, width=3, last=True), Dots(x, y, 1, hollow=True)]
+        marks += [Line(ends, mean, 0, width=3, last=True), Dots(x, y, 1, hollow=True, x_of="x", y_of="y")]
         above = 0.15 * (np.ptp(every["y"]) or 1.0)
         span = float(every["y"].min() - above), float(every["y"].max() + above)
         label = f"y, {self.unit}" if self.unit else "y"

@@ -17,6 +17,7 @@ __all__ = ["STYLE", "WIDTH", "elements", "escaped", "number_text", "shortened", 
 WIDTH = 400
 TOP, BOTTOM, SIDE, NAMES = 28, 46, 16, 112  # px around the axes; NAMES in place of SIDE where rows have names
 STEP = 2.0  # px between points of a line: closer ones are left out
+REACH = 12  # px about a marker from where it can be dragged
 LIGHT = 0.02  # of the heaviest cell of a map: lighter ones are not drawn
 
 STYLE = """
@@ -31,6 +32,7 @@ STYLE = """
 .gb .grid { opacity: .14; }
 .gb path, .gb line { vector-effect: non-scaling-stroke; }
 .gb .last { opacity: .45; stroke-dasharray: 1.5 4; stroke: currentColor; }
+.gb .reach { fill: none; stroke: none; pointer-events: all; }
 """
 
 
@@ -77,6 +79,12 @@ class _Axes:
         self.right, self.top, self.bottom = WIDTH - SIDE, TOP, panel.height - BOTTOM
         self.x_span, self.y_span = x, y
 
+    @property
+    def said(self) -> str:
+        """For scripts: left, right, and the values there; bottom, top, and the values there."""
+        numbers = (self.left, self.right, *self.x_span, self.bottom, self.top, *self.y_span)
+        return " ".join(f"{number:.12g}" for number in numbers)
+
     def x(self, value):
         low, high = self.x_span
         return self.left + (np.asarray(value, float) - low) / (high - low) * (self.right - self.left)
@@ -86,13 +94,14 @@ class _Axes:
         return self.bottom - (np.asarray(value, float) - low) / (high - low) * (self.bottom - self.top)
 
 
-def elements(panel: Panel, held: Panel | None = None, before: Panel | None = None) -> list[str]:
+def elements(panel: Panel, held: Panel | None = None, before: Panel | None = None, keyed: bool = False) -> list[str]:
     """The elements of a panel, back to front: axes, the ghost of an earlier state, marks.
 
     Parameters
     ----------
     held : the panel whose axes are kept; left out, its own.
     before : the panel of the state before.
+    keyed : whether the key has the ghost even where there is none.
     """
     held = held or panel
     y = held.y if panel.rigid else (min(held.y[0], panel.y[0]), max(held.y[1], panel.y[1]))
@@ -102,8 +111,8 @@ def elements(panel: Panel, held: Panel | None = None, before: Panel | None = Non
     drawn += [element for mark in panel.marks for element in _drawn(axes, mark)]
     clip = f'<svg x="{axes.left - 8}" y="{axes.top - 2}" width="{axes.right - axes.left + 16}" '
     clip += f'height="{axes.bottom - axes.top + 8}" viewBox="{axes.left - 8} {axes.top - 2} '
-    clip += f'{axes.right - axes.left + 16} {axes.bottom - axes.top + 8}">'
-    return [*_frame(axes, panel, bool(ghosts)), clip, *drawn, "</svg>"]
+    clip += f'{axes.right - axes.left + 16} {axes.bottom - axes.top + 8}" data-axes="{axes.said}">'
+    return [*_frame(axes, panel, keyed or bool(ghosts)), clip, *drawn, "</svg>"]
 
 
 def _frame(axes: _Axes, panel: Panel, ghosts: bool) -> list[str]:
@@ -145,9 +154,10 @@ def _key(panel: Panel, ghosts: bool) -> list[str]:
     for name, dash in reversed(panel.key):
         if dash == "last" and not ghosts:
             continue
-        found.append(f'<text class="tick" x="{x:g}" y="18" text-anchor="end">{escaped(name)}</text>')
+        of_last = " ghost-key" if dash == "last" else ""
+        found.append(f'<text class="tick{of_last}" x="{x:g}" y="18" text-anchor="end">{escaped(name)}</text>')
         x -= 8 * len(name) + 32
-        mark = 'class="last"' if dash == "last" else f'class="axis" stroke-width="2"{_dashes(dash)}'
+        mark = 'class="last ghost-key"' if dash == "last" else f'class="axis" stroke-width="2"{_dashes(dash)}'
         found.append(f'<line {mark} x1="{x + 4:g}" x2="{x + 28:g}" y1="13" y2="13"/>')
         x -= 10
     return found
@@ -162,13 +172,15 @@ def _drawn(axes: _Axes, mark: Mark) -> Iterable[str]:
     if isinstance(mark, Band):
         return [_band(axes, mark)]
     if isinstance(mark, Dots):
-        return [_marker(axes, mark, x, y) for x, y in zip(mark.x, mark.y, strict=True)]
+        return [_marker(axes, mark, place) for place in range(len(mark.x))]
     return _cells(axes, mark)
 
 
 def _polyline(axes: _Axes, line: Line, name: str = "line") -> str:
+    """A line, or its ghost; one that stays as a ghost says so."""
     stroke = "" if name == "last" else f' stroke="{_colour(line.colour)}"{_dashes(line.dash)}'
     fill = f'fill="{_colour(line.colour)}" fill-opacity=".22"' if line.filled and name == "line" else 'fill="none"'
+    name += " stays" if line.last and name == "line" else ""
     return f'<path class="{name}" {fill} stroke-width="{line.width:g}"{stroke} d="{_path(axes, line.x, line.y)}"/>'
 
 
@@ -202,10 +214,15 @@ MARKERS = (
 )
 
 
-def _marker(axes: _Axes, dots: Dots, x: float, y: float) -> str:
-    shape = MARKERS[dots.colour % len(MARKERS)].format(x=f"{axes.x(x):.1f}", y=f"{axes.y(y):.1f}")
-    fill = "none" if dots.hollow else _colour(dots.colour)
-    return f'<path class="dot" fill="{fill}" stroke="{_colour(dots.colour)}" stroke-width="1.5" d="{shape}"/>'
+def _marker(axes: _Axes, dots: Dots, place: int) -> str:
+    """A marker; one that a hand can drag says which value it is, and is reached from beside it."""
+    x, y = f"{axes.x(dots.x[place]):.1f}", f"{axes.y(dots.y[place]):.1f}"
+    shape, fill = MARKERS[dots.colour % len(MARKERS)].format(x=x, y=y), "none" if dots.hollow else _colour(dots.colour)
+    drawn = f'<path class="dot" fill="{fill}" stroke="{_colour(dots.colour)}" stroke-width="1.5" d="{shape}"/>'
+    if not dots.x_of:
+        return drawn
+    which = f'data-x="{escaped(dots.x_of)}" data-y="{escaped(dots.y_of)}" data-place="{place}"'
+    return f'<g class="hand" {which}><circle class="reach" cx="{x}" cy="{y}" r="{REACH}"/>{drawn}</g>'
 
 
 def _cells(axes: _Axes, cells: Cells) -> Iterable[str]:

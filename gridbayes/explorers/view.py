@@ -38,12 +38,19 @@ class Band:
 
 @dataclass(frozen=True, eq=False)
 class Dots:
-    """Markers; the shape is the group's, so that no one needs colours to tell them apart."""
+    """Markers; the shape is the group's, so that no one needs colours to tell them apart.
+
+    Parameters
+    ----------
+    x_of, y_of : the group of the table `data` that has the x, or the y, of each marker in order: a hand can drag them.
+    """
 
     x: Float[np.ndarray, " point"]
     y: Float[np.ndarray, " point"]
     colour: int = 0
     hollow: bool = False
+    x_of: str = ""
+    y_of: str = ""
 
 
 @dataclass(frozen=True, eq=False)

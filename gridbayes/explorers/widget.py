@@ -13,6 +13,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from gridbayes.explorers.controls import Choice, Control, Slider, State, Table, text_of
+from gridbayes.explorers.dragging import INPUT, ROOT, dragged
 from gridbayes.explorers.svg import escaped
 
 if TYPE_CHECKING:
@@ -61,8 +62,14 @@ class Shell:
             ],
             layout=widgets.Layout(flex="1 1 320px", min_width="0", max_width="420px"),
         )
+        self.dragged = widgets.Text(description="dragged value", layout=widgets.Layout(display="none"))
+        self.dragged.add_class(INPUT)
+        self.dragged.observe(lambda change: self._act(lambda: self._drag(change["new"])), "value")
         shown = widgets.VBox([self.message, self.picture], layout=widgets.Layout(flex="3 1 360px", min_width="0"))
-        self.root = widgets.HBox([hand, shown], layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))
+        self.root = widgets.HBox(
+            [hand, shown, self.dragged], layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start")
+        )
+        self.root.add_class(ROOT)
         self._show()
 
     # --- controls ---------------------------------------------------------------------------------------------------
@@ -168,6 +175,10 @@ class Shell:
     def _move(self, changes: Mapping[str, Any]) -> None:
         if not self._busy:
             self._act(lambda: self.explorer.set(**changes))
+
+    def _drag(self, written: str) -> None:
+        """A hand drags a value in the picture; the table shows it, and is where a keyboard does the same."""
+        self.explorer.set(data=dragged(self.explorer.state["data"], written))
 
     def _slid(self, control: Slider, value: float) -> None:
         """The hand is at a step, which stands for the present value or the first where that is nearest to it.

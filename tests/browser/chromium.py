@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -57,12 +56,10 @@ def _kept_here(route: Route) -> None:
 @contextmanager
 def served(*arguments: str, cwd: Path) -> Iterator[tuple[subprocess.Popen, str]]:
     """Python with these arguments, as a process of its own that serves an explorer, and its address."""
-    command, pipes = [sys.executable, *arguments], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-
-    def interruptible() -> None:  # a shell's background job ignores interrupts, and so do its children
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    with subprocess.Popen(command, cwd=cwd, preexec_fn=interruptible, **pipes) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # a shell's background job ignores interrupts, and so do its children; `env` forks without waking JAX's threads
+    command = ["env", "--default-signal=INT", sys.executable, *arguments]
+    with subprocess.Popen(command, cwd=cwd, **pipes) as process:
         try:
             line = process.stdout.readline()
             address = re.match(r"http://127\.0\.0\.1:\d+/", line)
