@@ -8,6 +8,7 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     from gridbayes.enumeration.enumeration import enumerate
     from gridbayes.explorers.explore import explore
     from gridbayes.explorers.explorer import Explorer
+    from gridbayes.graph.graph import Graph
     from gridbayes.grids import Grid, gauss_legendre, geomspace, linspace, stretched, trapezoid
     from gridbayes.likelihoods import Bernoulli, Binomial, Poisson, StudentTErrors
     from gridbayes.memos.memo import memo, sweep
@@ -59,6 +60,7 @@ __all__ = [
     "Exponential",
     "Flat",
     "Gamma",
+    "Graph",
     "Grid",
     "HalfCauchy",
     "HalfNormal",

@@ -1,0 +1,1 @@
+"""Models told as stories: nodes with conditionals, observed, intervened upon, and summed one node after the other."""
