@@ -13,6 +13,7 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     from gridbayes.likelihoods import Bernoulli, Binomial, Poisson, StudentTErrors
     from gridbayes.memos.memo import memo, sweep
     from gridbayes.models.complete_pooling import complete_pooling
+    from gridbayes.models.lifetimes import lifetimes
     from gridbayes.models.linear_regression import linear_regression
     from gridbayes.models.logistic_regression import logistic_regression
     from gridbayes.models.mixture import mixture
@@ -91,6 +92,7 @@ __all__ = [
     "explore",
     "gauss_legendre",
     "geomspace",
+    "lifetimes",
     "linear_regression",
     "linspace",
     "load",

@@ -13,7 +13,18 @@ from jaxtyping import Float
 from gridbayes._types import Label, PerRow
 from gridbayes.tables import Table, cells_of, numbers_of, open_table, quoted, unique_labels
 
-__all__ = ["Inputs", "Rows", "counts_of", "design_of", "errors_of", "ordered", "read_inputs", "read_rows"]
+__all__ = [
+    "Inputs",
+    "Rows",
+    "column_of",
+    "counts_of",
+    "design_of",
+    "errors_of",
+    "ordered",
+    "read_inputs",
+    "read_rows",
+    "table_of",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +65,9 @@ def read_rows(x: Any, y: Any, data: Any = None, known: Any = None, argument: str
     TypeError, ValueError
         When something is no number, not finite, or of another length; the message names the argument and the row.
     """
-    table = None if data is None else _table(data)
-    inputs, output = read_inputs(x, data), _column("y", y, table)
-    others = [] if known is None else [_column(argument, known, table, len(output))]
+    table = None if data is None else table_of(data)
+    inputs, output = read_inputs(x, data), column_of("y", y, table)
+    others = [] if known is None else [column_of(argument, known, table, len(output))]
     for name, column in [("x", inputs.x), *((argument, other) for other in others)]:
         if len(column) != len(output):
             raise ValueError(f"{name} must have one entry a row; it has {len(column)}, y has {len(output)}.")
@@ -68,13 +79,13 @@ def read_rows(x: Any, y: Any, data: Any = None, known: Any = None, argument: str
 
 def read_inputs(x: Any, data: Any = None, argument: str = "x") -> Inputs:
     """The inputs of a call, nan where one is missing; `argument` names them in messages."""
-    table = open_table(x) if data is None else _table(data)
+    table = open_table(x) if data is None else table_of(data)
     if isinstance(x, str):
-        return Inputs(_column(argument, x, table)[:, None], None)
+        return Inputs(column_of(argument, x, table)[:, None], None)
     if table is None:
         return _matrix(x, argument)
     names = unique_labels(argument, list(table.names if data is None else x))
-    return Inputs(np.stack([_column(argument, name, table) for name in names], axis=1), names)
+    return Inputs(np.stack([column_of(argument, name, table) for name in names], axis=1), names)
 
 
 def design_of(x: Any, data: Any, wanted: Sequence[Label], argument: str = "x") -> Float[np.ndarray, "row input"]:
@@ -122,7 +133,8 @@ def _matrix(x: Any, argument: str) -> Inputs:
     return Inputs(numbers, tuple(range(cells.shape[1])))
 
 
-def _table(data: Any) -> Table:
+def table_of(data: Any) -> Table:
+    """`data` as a table; TypeError where it is none."""
     table = open_table(data)
     if table is None:
         raise TypeError(
@@ -131,7 +143,7 @@ def _table(data: Any) -> Table:
     return table
 
 
-def _column(argument: str, column: Any, table: Table | None, rows: int | None = None) -> PerRow:
+def column_of(argument: str, column: Any, table: Table | None, rows: int | None = None) -> PerRow:
     """One number a row, of a column's name or of the numbers themselves; one number alone stands for all `rows`."""
     if isinstance(column, str) or (table is not None and not hasattr(column, "__len__") and column in table.names):
         if table is None:

@@ -13,6 +13,7 @@ sampling-based methods", Bayesian Statistics 4:147-167.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -24,7 +25,7 @@ from gridbayes.grids import adapt
 from gridbayes.quadrature.clouds import Cloud
 from gridbayes.summaries import Marginal
 
-__all__ = ["Normals", "Scores", "new_row", "scores"]
+__all__ = ["Normals", "Scores", "new_row", "of_rows", "scores"]
 
 TOGETHER = 2**21  # points x rows x components at once
 REACH = 12.0  # sds from every component: what is beyond is nothing
@@ -88,7 +89,7 @@ def scores(cloud: Cloud, known: float | None, x: PerRow | None, y: PerRow) -> Sc
     """The scores of rows that are among the data of this cloud."""
     kept = weighty(np.abs(cloud.masses))
     points, masses = {name: each[kept] for name, each in cloud.own.items()}, cloud.masses[kept]
-    found = [_of_rows(Normals.of(points, known, own_x), own_y, masses) for own_x, own_y in _parts(x, y, len(kept))]
+    found = [of_rows(Normals.of(points, known, own_x), own_y, masses) for own_x, own_y in _parts(x, y, len(kept))]
     return Scores(*np.concatenate(found, axis=1))
 
 
@@ -98,8 +99,9 @@ def _parts(x: PerRow | None, y: PerRow, points: int) -> Iterator[tuple[PerRow | 
         yield None if x is None else x[rows], y[rows]
 
 
-def _of_rows(normals: Normals, y: PerRow, masses: Float[np.ndarray, " point"]) -> Float[np.ndarray, "score row"]:
-    log_p, below = normals.logpdf(y), normals.cdf(y)
+def of_rows(given: Any, y: PerRow, masses: Float[np.ndarray, " point"]) -> Float[np.ndarray, "score row"]:
+    """The scores of rows among the data, as in Scores; `given` has `logpdf` and `cdf` of each row at each point."""
+    log_p, below = given.logpdf(y), given.cdf(y)
     lowest, highest = log_p.min(axis=0), log_p.max(axis=0)
     without = masses[:, None] * np.exp(lowest - log_p)
     with np.errstate(invalid="ignore", divide="ignore"):

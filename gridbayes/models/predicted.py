@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -21,10 +21,11 @@ __all__ = ["Predicted", "Share", "counted", "predicted", "warn_outside"]
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """The model behind a prediction: its title, and the same prediction by a coarser rule."""
+    """The model behind a prediction: its title, the same by a coarser rule, and where what is predicted lives."""
 
     title: str
     coarse: Callable[[], Posterior]
+    supports: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def joint(self, first: Address, second: Address):
         raise ValueError(f"{self.title} has no joint: each row is predicted on its own.")
@@ -34,7 +35,7 @@ class Predicted:
 
     def accuracy(self, posterior: Posterior) -> Accuracy:
         """The distance to the coarser rule."""
-        return Accuracy.refined(posterior, self.coarse(), {})
+        return Accuracy.refined(posterior, self.coarse(), self.supports)
 
 
 def predicted(
@@ -42,12 +43,13 @@ def predicted(
     program: Program,
     marginals: Mapping[str, tuple[Marginal, ...]],
     coarse: Callable[[], Posterior],
+    supports: Mapping[str, tuple[float, float]] | None = None,
 ) -> Posterior:
     """The posterior of `expected` and `y` of each new row, numbered from 0; `of` is the title of the model that
-    predicts them, and `coarse` gives the same by a coarser rule."""
+    predicts them, `coarse` gives the same by a coarser rule, and `supports` says what does not live on the whole line."""
     rows = len(marginals["y"])
     title = f"{rows} new row{'s' * (rows != 1)} of {of}"
-    fitted = Predicted(title, coarse)
+    fitted = Predicted(title, coarse, supports or {})
     return Posterior(marginals, tuple(range(rows)), frozenset(marginals), float("nan"), program, fitted)
 
 
