@@ -12,7 +12,16 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "gridbayes"
 
 LAYERS = [  # a file imports only from above it; files in one row do not know each other
-    ["_types", "colours", "files", "terminal", "memos.text", "quadrature.supports", "quadrature.rules"],
+    [
+        "_types",
+        "colours",
+        "files",
+        "terminal",
+        "memos.text",
+        "quadrature.supports",
+        "quadrature.rules",
+        "sequences.labels",
+    ],
     ["grids", "densities", "tables", "enumeration.row_sums"],
     ["observations", "csvfile", "summaries", "rows", "memos.domains"],
     [
@@ -59,7 +68,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["models.linear_regression", "models.logistic_regression", "models.mixture", "models.mixture_of_regressions"],
     ["models.normal", "models.poisson_regression", "models.proportion"],
     ["storage"],
-    ["models", "quadrature", "memos", "enumeration"],
+    ["models", "quadrature", "memos", "enumeration", "sequences"],
     ["plots.graphs", "plots.save", "plots.style"],
     ["plots.forest", "plots.grid", "plots.joint", "plots.lines", "plots.panels", "plots.plates", "plots.pooling"],
     ["plots.checks", "plots.evidence", "plots.sensitivity"],
