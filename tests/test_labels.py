@@ -27,7 +27,7 @@ def as_found(named):
     means, transitions, p = np.empty(4), np.empty((4, 4)), np.zeros((*TRUE.shape, 4))
     for k in range(4):
         means[named[k]] = MEANS[k]
-        p[..., named[k]] = np.where(TRUE == k, 1.0, 0.0)
+        p[..., named[k]] = np.equal(TRUE, k)
         for j in range(4):
             transitions[named[k], named[j]] = TRANSITIONS[k, j]
     return states, means, transitions, p
