@@ -12,16 +12,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "gridbayes"
 
 LAYERS = [  # a file imports only from above it; files in one row do not know each other
-    [
-        "_types",
-        "colours",
-        "files",
-        "terminal",
-        "memos.text",
-        "quadrature.supports",
-        "quadrature.rules",
-        "sequences.labels",
-    ],
+    ["_types", "colours", "files", "terminal", "memos.text", "quadrature.supports", "quadrature.rules"],
+    ["sequences.messages"],
     ["grids", "densities", "tables", "enumeration.row_sums"],
     ["observations", "csvfile", "summaries", "rows", "memos.domains"],
     [
@@ -83,6 +75,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["explorers.explorer"],
     ["explorers.explore"],
     ["explorers"],
+    ["sequences.labels"],
     [""],
     ["quickstart"],
     ["lessons.registry"],
