@@ -63,6 +63,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["models", "quadrature", "memos", "enumeration", "sequences"],
     ["plots.graphs", "plots.save", "plots.style"],
     ["plots.forest", "plots.grid", "plots.joint", "plots.lines", "plots.panels", "plots.plates", "plots.pooling"],
+    ["plots.states"],
     ["plots.checks", "plots.evidence", "plots.sensitivity"],
     ["plots.choose"],
     ["plots"],
