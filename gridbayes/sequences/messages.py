@@ -42,8 +42,6 @@ type Transitions = Float[Array, "state state"]
 type Steps = Float[Array, "step state"]
 type Length = Int[Array, ""] | int
 
-UNROLL = 8  # steps that are compiled as one
-
 
 class Filtered(NamedTuple):
     """log p(x_t | y_1 ... y_t), (step, state), and log p(y_t | y_1 ... y_{t-1}), (step,), which sum to log p(y)."""
@@ -84,24 +82,32 @@ def filtered(log_initial: Initial, log_transitions: Transitions, log_emissions: 
         return new, (new, log_c)
 
     first, log_c = _normalised(log_initial + log_emissions[0])
-    _, (log_f, log_cs) = jax.lax.scan(step, first, _later(log_emissions), unroll=UNROLL)
+    _, (log_f, log_cs) = jax.lax.scan(step, first, _later(log_emissions))
     return Filtered(jnp.concatenate([first[None], log_f]), jnp.append(log_c, log_cs))
 
 
 def log_evidence(
     log_initial: Initial, log_transitions: Transitions, log_emissions: Steps, length: Length
 ) -> Float[Array, ""]:
-    """log p(y), with no message kept: what a posterior over parameters sums."""
+    """log p(y), with no message kept, where every transition is possible: what a posterior over parameters sums.
+
+    Each step is a product, shifted by the largest b_t(k), and not a sum of logs: five times as fast. A state whose share
+    underflows is entered from the others before it can matter, as long as no transition is below 1e-290; where some are 0
+    sum the increments of `filtered`.
+    """
+    p, top = jnp.exp(log_transitions), log_emissions.max(axis=1)
+    b = jnp.exp(log_emissions - top[:, None])
 
     def step(state: tuple, at: tuple) -> tuple[tuple, None]:
-        log_f, total = state
-        new, log_c = _onwards(log_transitions, length, log_f, at)
-        return (new, total + log_c), None
+        (f, total), (t, b_t, top_t) = state, at
+        joint = (f[:, None] * p).sum(axis=0) * b_t
+        c = joint.sum()
+        inside = t < length
+        return (jnp.where(inside, joint / c, f), total + jnp.where(inside, jnp.log(c) + top_t, 0.0)), None
 
-    (_, total), _ = jax.lax.scan(
-        step, _normalised(log_initial + log_emissions[0]), _later(log_emissions), unroll=UNROLL
-    )
-    return total
+    log_f, log_c = _normalised(log_initial + log_emissions[0])
+    later = (jnp.arange(1, len(b)), b[1:], top[1:])
+    return jax.lax.scan(step, (jnp.exp(log_f), log_c), later)[0][1]
 
 
 def backward(log_transitions: Transitions, log_emissions: Steps, length: Length) -> Steps:
@@ -115,7 +121,7 @@ def backward(log_transitions: Transitions, log_emissions: Steps, length: Length)
         return log_h, log_h
 
     last = jnp.zeros_like(log_emissions[0])
-    _, log_h = jax.lax.scan(step, last, _later(log_emissions), reverse=True, unroll=UNROLL)
+    _, log_h = jax.lax.scan(step, last, _later(log_emissions), reverse=True)
     return jnp.concatenate([log_h, last[None]])
 
 
@@ -149,7 +155,7 @@ def expected_transitions(
         return counts + _pair(log_transitions, length, at), None
 
     steps = (*_later(log_emissions)[:1], log_filtered[:-1], log_emissions[1:], log_backward[1:])
-    return jax.lax.scan(step, jnp.zeros_like(log_transitions), steps, unroll=UNROLL)[0]
+    return jax.lax.scan(step, jnp.zeros_like(log_transitions), steps)[0]
 
 
 def viterbi(log_initial: Initial, log_transitions: Transitions, log_emissions: Steps, length: Length) -> Path:
@@ -162,11 +168,11 @@ def viterbi(log_initial: Initial, log_transitions: Transitions, log_emissions: S
         new, before = towards.max(axis=0) + log_b, towards.argmax(axis=0)
         return jnp.where(t < length, new, log_m), jnp.where(t < length, before, stay)
 
-    log_m, before = jax.lax.scan(step, log_initial + log_emissions[0], _later(log_emissions), unroll=UNROLL)
+    log_m, before = jax.lax.scan(step, log_initial + log_emissions[0], _later(log_emissions))
     last = log_m.argmax()
 
     def back(state: Array, came_from: Array) -> tuple[Array, Array]:
         return came_from[state], state
 
-    first, states = jax.lax.scan(back, last, before, reverse=True, unroll=UNROLL)
+    first, states = jax.lax.scan(back, last, before, reverse=True)
     return Path(jnp.append(first, states), log_m.max())
