@@ -48,11 +48,13 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     )
     from gridbayes.program import Program
     from gridbayes.quadrature.quadrature import ModeError, QuadratureWarning, ResolutionError, quadrature
+    from gridbayes.sequences.labels import Alignment, align_labels
     from gridbayes.storage import load
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Alignment",
     "Bernoulli",
     "Beta",
     "Binomial",
@@ -85,6 +87,7 @@ __all__ = [
     "StudentTErrors",
     "Uniform",
     "UniformShrinkage",
+    "align_labels",
     "compare",
     "complete_pooling",
     "datasets",

@@ -20,6 +20,11 @@ X, Y = np.arange(8.0), np.array([0.2, 1.1, 1.7, 3.4, 3.9, 5.2, 5.8, 7.3])
 TWO = np.concatenate([np.linspace(-1.5, 1.5, 20), np.linspace(5, 7, 10)])
 BENT = np.where(np.arange(40) % 4 == 0, 2.0, -1.0) * np.arange(40.0) / 4 + np.sin(np.arange(40.0) ** 2) / 2
 
+STEPS = np.arange(30)
+STATES = STEPS // 4 % 3
+INPUT = 5 + 5 * np.sin(STEPS**2)
+OUTPUT = np.array([1, -0.8, 0.2])[STATES] * INPUT + np.array([2, 0, -1])[STATES] + np.cos(STEPS**3)
+
 
 @cache
 def late():
@@ -79,6 +84,11 @@ PICTURES = {
     "quickstart_figure": lambda: plots.quickstart_figure([plots.Panel("late", {"no": own()}, observed())]).axes[0],
     "rank_probabilities": lambda: plots.rank_probabilities(late()),
     "regression_line": lambda: plots.regression_line(line()),
+    "states_compared": lambda: plots.states_compared(
+        {"true": STATES, "found": (STATES + 1) % 3, "aligned": np.where(STEPS % 7 == 3, 1, STATES)}
+    ),
+    "switching_lines": lambda: plots.switching_lines(INPUT, OUTPUT, STATES, [1, -0.8, 0.2], [2, 0, -1]),
+    "switching_series": lambda: plots.switching_series(INPUT, OUTPUT, STATES)[1],
     "sensitivity_map": lambda: plots.sensitivity_map(sweep().mean("theta", "M"), at={"mu_scale": 10, "tau_scale": 10}),
 }
 

@@ -13,6 +13,7 @@ PACKAGE = ROOT / "gridbayes"
 
 LAYERS = [  # a file imports only from above it; files in one row do not know each other
     ["_types", "colours", "files", "terminal", "memos.text", "quadrature.supports", "quadrature.rules"],
+    ["sequences.messages"],
     ["grids", "densities", "tables", "enumeration.row_sums"],
     ["observations", "csvfile", "summaries", "rows", "memos.domains"],
     [
@@ -72,9 +73,10 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["models.linear_regression", "models.logistic_regression", "models.mixture", "models.mixture_of_regressions"],
     ["models.normal", "models.poisson_regression", "models.proportion"],
     ["storage"],
-    ["models", "quadrature", "memos", "enumeration", "graph"],
+    ["models", "quadrature", "memos", "enumeration", "graph", "sequences"],
     ["plots.graphs", "plots.save", "plots.style"],
     ["plots.forest", "plots.grid", "plots.joint", "plots.lines", "plots.panels", "plots.plates", "plots.pooling"],
+    ["plots.states"],
     ["plots.checks", "plots.evidence", "plots.sensitivity"],
     ["plots.choose"],
     ["plots"],
@@ -87,6 +89,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["explorers.explorer"],
     ["explorers.explore"],
     ["explorers"],
+    ["sequences.labels"],
     [""],
     ["quickstart"],
     ["lessons.registry"],

@@ -12,6 +12,7 @@ from gridbayes.plots.plates import plate_diagram
 from gridbayes.plots.pooling import Panel, pooling_comparison, quickstart_figure
 from gridbayes.plots.save import figure_format, save_figure
 from gridbayes.plots.sensitivity import sensitivity_map
+from gridbayes.plots.states import states_compared, switching_lines, switching_series
 
 __all__ = [
     "Panel",
@@ -40,4 +41,7 @@ __all__ = [
     "regression_line",
     "save_figure",
     "sensitivity_map",
+    "states_compared",
+    "switching_lines",
+    "switching_series",
 ]

@@ -25,10 +25,17 @@ ALIKE = 1e-7  # of a log density at two permutations, in parts
 
 @dataclass(frozen=True)
 class Exchange:
-    """Vectors of one length whose components trade places together; none where `names` is empty."""
+    """Vectors of one length whose components trade places together; none where there is but one.
+
+    Parameters
+    ----------
+    names : the vectors. size : their length.
+    rows : vectors that trade places as wholes, one a component: the rows of a matrix, each a parameter of its own.
+    """
 
     names: tuple[str, ...]
     size: int
+    rows: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def of(cls, space: Space, names: Any) -> "Exchange":
@@ -62,21 +69,27 @@ class Exchange:
         return math.lgamma(self.size + 1)
 
     def permuted(self, own: Mapping[str, np.ndarray], order: tuple[int, ...] | list[int]) -> dict[str, np.ndarray]:
-        """Parameters with their components in this order, (..., component)."""
-        return {name: x[..., list(order)] if name in self.names else x for name, x in own.items()}
+        """Parameters with their components in this order, (..., component), and their rows."""
+        moved = {name: own[row[i]] for row in self.rows for name, i in zip(row, order, strict=True)}
+        return {name: x[..., list(order)] if name in self.names else x for name, x in {**own, **moved}.items()}
+
+    def _first(self, own: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What orders the components, (..., component): the first number of rows of another length, or the first vector."""
+        other = [row for row in self.rows if row[0] not in self.names]
+        return np.stack([own[name][..., 0] for name in other[0]], axis=-1) if other else own[self.names[0]]
 
     def canonical(self, space: Space, u: np.ndarray) -> np.ndarray:
-        """u with components in the order of the first named vector, (dimension,)."""
-        if not self.names:
+        """u with components in the order of the first of them, (dimension,)."""
+        if self.size == 1:
             return u
         own = {name: np.asarray(x) for name, x in space.own(u).items()}
-        return space.line(self.permuted(own, np.argsort(own[self.names[0]]).tolist()))
+        return space.line(self.permuted(own, np.argsort(self._first(own)).tolist()))
 
     def in_order(self, space: Space, u: np.ndarray) -> np.ndarray:
-        """Whether the components of the first named vector increase, (point,)."""
-        if not self.names:
+        """Whether the first of them increases with the component, (point,)."""
+        if self.size == 1:
             return np.ones(len(u), bool)
-        return (np.diff(space.own(u)[self.names[0]], axis=-1) > 0).all(axis=-1)
+        return (np.diff(self._first(space.own(u)), axis=-1) > 0).all(axis=-1)
 
     def require_invariance(self, target: Target, u: np.ndarray) -> None:
         """Refuse a density that changes when the components trade places at u, (dimension,).
@@ -98,7 +111,7 @@ class Exchange:
 
     def overlap(self, cloud: Cloud) -> float:
         """The mass of points that are nearer to a mirror image of the centre than to the centre, in sds of the cloud."""
-        if not self.names:
+        if self.size == 1:
             return 0.0
         frame = cloud.frame()
 

@@ -37,7 +37,7 @@ class Advice:
 
     Parameters
     ----------
-    others : where other modes hold mass. nowhere : where the search arrives at no mode.
+    others : where other modes hold mass. nowhere : where the search arrives at no mode. overlap : where mirror images meet.
     """
 
     others: str = (
@@ -45,6 +45,7 @@ class Advice:
         "support."
     )
     nowhere: str = "Or pass start=, a mapping of names to values."
+    overlap: str = "Order the parameter that tells them apart: ('ordered', K)."
 
 
 @dataclass(frozen=True, eq=False)

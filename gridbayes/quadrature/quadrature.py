@@ -227,7 +227,7 @@ def whitened(
     components, shared, per_label = _addressed(target.space, labels)
     peak = _mode(target, starts(target, parameters, start), exchange, advice)
     resolved = Resolved.of(target, peak, plan)
-    _judge(resolved, exchange)
+    _judge(resolved, exchange, advice)
     return Whitened(title, target.joint, resolved, plan, components, shared, per_label, exchange).posterior()
 
 
@@ -238,7 +238,7 @@ def _mode(target: Target, where: np.ndarray, exchange: Exchange, advice: Advice)
         raise ModeError("log_joint has no finite derivatives at any start. Guard logs, roots and divisions.")
     first, *others = separate(peaks)
     require_proper(target, first, advice)
-    if exchange.names:
+    if exchange.size > 1:
         exchange.require_invariance(target, first.u)
     if others:
         _warn_of(others, first, target.space, advice)
@@ -267,7 +267,7 @@ def _warn_of(others: list[Peak], first: Peak, space: Space, advice: Advice) -> N
         )
 
 
-def _judge(resolved: Resolved, exchange: Exchange) -> None:
+def _judge(resolved: Resolved, exchange: Exchange, advice: Advice) -> None:
     """Refuse what is not resolved, warn of what is resolved badly."""
     fine, coarse = resolved.fine, resolved.coarse
     names = f"{fine.rule.name} and {coarse.rule.name}"
@@ -284,7 +284,7 @@ def _judge(resolved: Resolved, exchange: Exchange) -> None:
     if overlap > OVERLAP:
         _warn(
             f"{overlap:.2%} of the mass is nearer to a mirror image than to the mode: components overlap, and one labelling "
-            "is not told from another. Order the parameter that tells them apart: ('ordered', K)."
+            f"is not told from another. {advice.overlap}"
         )
 
 

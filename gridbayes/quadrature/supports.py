@@ -8,6 +8,8 @@ A parameter x in its own space is x = T(u), u real; a density p(x) becomes p(T(u
 - low < x < high:     x = low + (high - low) s(u), s the logistic,     log J = log(high - low) + log s(u) + log s(-u)
 - ordered, from the component f outwards: x_f = u_f, x_k = x_{k-1} + exp(u_k) above it, x_k = x_{k+1} - exp(u_k) below
 - simplex, broken off a stick: x_k = s(u_k - log(K - k)) (1 - x_1 - ... - x_{k-1}), k = 1 ... K - 1; u = 0 is the centre
+- simplex, evenly: the same with 1 - Phi(-u_k)**(1 / (K - k)) in place of s, the share that leaves a uniform distribution
+  standard normal: where a Dirichlet of few counts has tails that fall no faster than exp(-|u|) under s
 
 A density on the simplex is one of its first K - 1 components, as Dirichlet's. All are written once, for NumPy and JAX.
 """
@@ -22,9 +24,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jax.scipy.special
 import numpy as np
+from scipy.special import log_ndtr, ndtri_exp
 
-__all__ = ["Interval", "Ordered", "Simplex", "Space", "Support", "as_support"]
+__all__ = ["EvenSimplex", "Interval", "Ordered", "Simplex", "Space", "Support", "as_support"]
 
 NAMED = {"real": (-math.inf, math.inf), "positive": (0.0, math.inf), "unit": (0.0, 1.0)}
 SUPPORTS = '"real", "positive", "unit", ("interval", low, high), (low, high), each also with a length K at its end, '
@@ -206,6 +210,43 @@ class Simplex(Support):
 
 
 @dataclass(frozen=True)
+class EvenSimplex(Simplex):
+    """The same in coordinates where the uniform distribution is the standard normal."""
+
+    @property
+    def _left(self) -> np.ndarray:
+        """How many components are left at each break, this one not counted."""
+        return np.arange(self.dimension, 0, -1)
+
+    def own(self, u: Values) -> Values:
+        xp, each = _numpy(u), _log_ndtr(-u) / self._left
+        rest = xp.cumsum(each, axis=-1)  # log of what is left of the stick
+        before = xp.concatenate([0 * rest[..., :1], rest[..., :-1]], axis=-1)
+        pieces = xp.concatenate([-xp.exp(before) * xp.expm1(each), xp.exp(rest[..., -1:])], axis=-1)
+        return pieces[..., np.argsort(self._order)]
+
+    def log_jacobian(self, u: Values) -> Values:
+        return (-0.5 * u * u).sum(-1) - self.dimension / 2 * math.log(2 * math.pi) - math.lgamma(self.dimension + 1)
+
+    def line(self, x: Values) -> np.ndarray:
+        x = np.asarray(x, float)[..., self._order]
+        rest = np.cumsum(x[..., :0:-1], axis=-1)[..., ::-1]
+        with np.errstate(divide="ignore"):
+            return -ndtri_exp(-self._left * np.log1p(x[..., :-1] / rest))
+
+    def leading(self, j: int) -> tuple[Support, int]:
+        return EvenSimplex(self.size, j), 0
+
+    def leading_line(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The coordinate of any component where it leads, and log |du/dx|, any shape."""
+        k = self.dimension
+        with np.errstate(divide="ignore", invalid="ignore"):
+            u = -ndtri_exp(k * np.log1p(-x))
+            log_share = (k - 1) * np.log1p(-x) if k > 1 else 0.0
+            return u, math.log(k) + log_share + 0.5 * u * u + 0.5 * math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
 class Space:
     """All parameters of a model side by side: names, and the support of each."""
 
@@ -273,6 +314,8 @@ class Space:
     def inverse(self, name: str, component: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The leading coordinate u of a component at x, and log |du/dx|, any shape."""
         support = self.support(name)
+        if isinstance(support, EvenSimplex):
+            return support.leading_line(x)
         if isinstance(support, Simplex):
             support = Interval(None, 0.0, 1.0)
             shift = math.log(int(self.support(name).size or 0) - 1)
@@ -347,6 +390,11 @@ def _numpy(u: Values) -> Any:
 def _log_logistic(u: Values) -> Values:
     """log 1 / (1 + exp(-u))."""
     return -_numpy(u).logaddexp(0.0, -u)
+
+
+def _log_ndtr(u: Values) -> Values:
+    """log Phi(u)."""
+    return jax.scipy.special.log_ndtr(u) if isinstance(u, jax.Array) else log_ndtr(np.asarray(u, float))
 
 
 def _logistic(u: Values) -> Values:
