@@ -221,13 +221,13 @@ def compared(problem: Problem) -> list[Quantity]:
 
 def settled(rows: Rows) -> tuple[Continuum, float]:
     """The truth at the first step whose half changes no moment, and the change that was left."""
-    before = Continuum(rows, STEPS[0])
+    truth = Continuum(rows, STEPS[0])
     for step in STEPS[1:]:
-        truth = Continuum(rows, step)
-        doubt = max(_changes(rows, before, truth))
+        finer = Continuum(rows, step)
+        doubt = max(_changes(rows, truth, finer))
         if doubt < 1e-12:
             break
-        before = truth
+        truth = finer
     return truth, doubt
 
 

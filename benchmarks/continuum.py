@@ -19,6 +19,7 @@ __all__ = ["Continuum", "Rows", "exists"]
 
 REACH = 12.0  # standard deviations on either side of a normal: beyond are 4e-33
 FAINT = 100.0  # a cell of the scales whose weight is e**-FAINT of the largest is left out
+NOTHING = 1e-20  # of the heaviest cell's weight: lighter ones say nothing of a distribution function
 LOG_2PI = np.log(2 * np.pi)
 TOGETHER = 2**22  # numbers in one temporary
 
@@ -166,8 +167,10 @@ class Continuum:
         if label in self._kept[0]:
             below = Continuum(self.rows, self.step, (label, x))
             return float(np.exp(below.log_evidence - self.log_evidence)), self._scale_density(label, x)
-        below, at = _distribution(self.rows.location, self.items[label], x, self.step)
-        return float(self._weight @ below), float(self._weight @ at)
+        heavy = self._weight > NOTHING * self._weight.max()
+        item = Item(*(getattr(self.items[label], field.name)[heavy] for field in fields(Item)))
+        below, at = _distribution(self.rows.location, item, x, self.step)
+        return float(self._weight[heavy] @ below), float(self._weight[heavy] @ at)
 
     def quantile(self, label: str, q: float, start: float, unit: float) -> float:
         """The q-quantile, by Newton's method from `start`, bracketed; no step is longer than two units."""
@@ -178,12 +181,10 @@ class Continuum:
             low, high = (x, high) if below < q else (low, x)
             move = (q - below) / at if at > 0 else np.inf
             move = float(np.clip(move, -2 * unit, 2 * unit))
-            inside = low < x + move < high
-            new = x + move if inside else (low + high) / 2
-            new = max(new, x / 4) if is_scale else new
-            if inside and abs(move) < 1e-7 * unit:  # the next would be of the order of its square
-                return new
-            x = new
+            if abs(move) < 1e-7 * unit:  # the next would be of the order of its square
+                return x + move
+            new = x + move if low < x + move < high else (low + high) / 2
+            x = max(new, x / 4) if is_scale else new
         return x
 
     def _scale_density(self, name: str, x: float) -> float:
