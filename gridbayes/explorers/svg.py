@@ -182,7 +182,8 @@ def _polyline(axes: _Axes, line: Line, name: str = "line") -> str:
     stroke = "" if name == "last" else f' stroke="{_colour(line.colour)}"{_dashes(line.dash)}'
     fill = f'fill="{_colour(line.colour)}" fill-opacity=".22"' if line.filled and name == "line" else 'fill="none"'
     name += " stays" if line.last and name == "line" else ""
-    return f'<path class="{name}" {fill} stroke-width="{line.width:g}"{stroke} d="{_path(axes, line.x, line.y, line.filled)}"/>'
+    points = _path(axes, line.x, line.y, line.filled)
+    return f'<path class="{name}" {fill} stroke-width="{line.width:g}"{stroke} d="{points}"/>'
 
 
 def _band(axes: _Axes, band: Band) -> str:
