@@ -1,10 +1,13 @@
 """An explorer's slider: from a key press to the painted picture.
 
-    python -m benchmarks.explorer      # needs the extra app, playwright and Chromium: see .ci/run
+    python -m benchmarks.explorer      # needs the extra app, the group browser and Chromium: see .ci/run
+    python -m benchmarks.explorer 10   # fewer moves than 50
 
-The arrow key moves the slider of tau's scale: of explorers that Voila serves on this machine, and of a page of `save_html`,
-which has no kernel. Milliseconds are counted in the browser, from the key's event to the first task after the frame that
-holds the new picture. A key is pressed when the picture of the last has come.
+An arrow key moves a slider of each kind of explorer that Voila serves on this machine; of learned sigma in JupyterLab too,
+beside `interact` with inline matplotlib, whose figure has the same panels and whose call is the same (Voila does not render
+a cell of `interact` with ipykernel 7); and of a page of `save_html`, which has no kernel. Milliseconds are counted in the
+browser, from the key's event to the first task after the frame that holds the new picture. A key is pressed when the
+picture of the last has come.
 """
 
 import sys
@@ -12,79 +15,134 @@ import tempfile
 from pathlib import Path
 from statistics import median, quantiles
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 
 import gridbayes as gb
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
-from chromium import chromium, opened, served  # noqa: E402
+from chromium import chromium, laboratory, opened, run_cell, served  # noqa: E402
 
 SERVE = "import sys; from gridbayes.app import serve; serve(sys.argv[1], False)"
 MOVES = 50
 WARM = 5  # moves before any is counted
-ASKED = {  # ms: median, 95th percentile
-    "explorer, learned sigma": (50, 120),
-    "explorer, known sigma": (50, 120),
-    "page": (10, 10),
+SLIDERS = {  # of each explorer of tests/browser/every.py the places of those that are moved, among its own
+    "learned": {"tau_scale": 1, "sigma_scale": 2},
+    "partial": {"tau_scale": 1},
+    "complete": {"theta_scale": 1},
+    "no": {"theta_scale": 1},
+    "normal": {"mu_scale": 1},
+    "mixture": {"second": 2},
+    "regression": {"slope_scale": 0},
+    "grid": {"theta_scale": 1},
+    "memo": {"k": 0},
 }
+ASKED = {
+    "Voila, learned, tau_scale": "50 and 120",
+    "Voila, learned, sigma_scale": "50 and 120",
+    "page": "10",
+}  # ms: median, 95th percentile
 
-SOURCE = """\
+EXPLORER = "import gridbayes as gb\n\ngb.explore(gb.datasets.punctuality(ragged=True).values, 'learned_sigma')\n"
+INTERACT = """\
+%matplotlib inline
+import matplotlib.pyplot as plt
+from ipywidgets import FloatLogSlider, interact
+
 import gridbayes as gb
+from gridbayes import plots
 
-gb.explore(gb.datasets.punctuality(ragged=True).values, "{model}")
+explorer = gb.explore(gb.datasets.punctuality(ragged=True).values, "learned_sigma")
+
+
+def show(tau_scale):
+    post = explorer.subject.fit({**explorer.state, "tau_scale": tau_scale})
+    fig, axes = plt.subplots(2, 2, figsize=(9, 6))
+    for ax, name in zip(axes.flat, ("mu", "tau", "theta", "sigma")):
+        plots.density(post, name, ax=ax)
+    plt.show()
+
+
+interact(show, tau_scale=FloatLogSlider(min=-1, max=3, step=0.02, value=5));
 """
 
-CLOCK = """() => {
-  const shown = () => document.querySelector("[role=img]")?.getAttribute("aria-label");
+# Of an image it is its source that changes, and it is painted once it is decoded.
+CLOCK = """([selector, place]) => {
+  const found = () => document.querySelectorAll(selector)[place];
+  const shown = () => { const it = found(); return it && (it.getAttribute("aria-label") ?? it.src); };
   let start, last = shown();
   window.moves = [];
   addEventListener("keydown", () => { start = performance.now(); }, true);
-  new MutationObserver(() => {
+  new MutationObserver(async () => {
     const now = shown(), begun = start;
     if (!now || now === last) return;
     last = now;
+    await found().decode?.();
     requestAnimationFrame(() => setTimeout(() => moves.push(performance.now() - begun)));
   }).observe(document.body, { subtree: true, childList: true, attributes: true });
 }"""
 
 
-def timed(page: Page, handle: str) -> list[float]:
-    """Milliseconds of each of MOVES presses of an arrow key, to and fro."""
-    page.evaluate(CLOCK)
-    slider = page.locator(handle).first
-    for count in range(1, WARM + MOVES + 1):
+def timed(page: Page, picture: str, slider: Locator, moves: int, place: int = 0) -> list[float]:
+    """Milliseconds of each of so many presses of an arrow key, to and fro; `place` is the picture's."""
+    page.evaluate(CLOCK, [picture, place])
+    for count in range(1, WARM + moves + 1):
         slider.press("ArrowRight" if count // 10 % 2 else "ArrowLeft")
         page.wait_for_function("count => moves.length >= count", arg=count)
     return page.evaluate("moves")[WARM:]
 
 
-def of_notebook(browser: Browser, source: str, folder: Path) -> list[float]:
-    """Of the slider of tau's scale in a notebook of one cell."""
-    with served("-c", SERVE, source, cwd=folder) as (_, address):
-        page = opened(browser, address)
-        page.wait_for_timeout(1000)  # for sliders to send their nearest steps
-        return timed(page, ".noUi-handle >> nth=1")
+def in_voila(browser: Browser, folder: Path, moves: int) -> dict[str, list[float]]:
+    """Of each explorer: that of learned sigma in a page of its own, the others in one."""
+    found = {}
+    for names in (["learned"], list(SLIDERS)[1:]):
+        source = f"import sys\nsys.path.insert(0, {str(ROOT / 'tests' / 'browser')!r})\n"
+        source += f"from every import EXPLORERS\nfor name in {names}:\n    display(EXPLORERS[name]())\n"
+        with served("-c", SERVE, source, cwd=folder) as (_, address):
+            page = opened(browser, address)
+            roots = page.locator(".gb-explorer")
+            roots.nth(len(names) - 1).wait_for()
+            page.wait_for_timeout(1000)  # for sliders to send their nearest steps
+            for place, name in enumerate(names):
+                for control, at in SLIDERS[name].items():
+                    slider = roots.nth(place).locator(".noUi-handle").nth(at)
+                    found[f"Voila, {name}, {control}"] = timed(page, "[role=img]", slider, moves, place)
+            page.context.close()
+    return found
 
 
-def of_page(browser: Browser, folder: Path) -> list[float]:
+def in_laboratory(browser: Browser, folder: Path, moves: int) -> dict[str, list[float]]:
+    """Learned sigma as an explorer, and with `interact`."""
+    with laboratory({"explorer": EXPLORER, "interact": INTERACT}, folder) as address:
+        page = run_cell(browser, address("explorer"), "[role=img][data-numbers]")
+        page.wait_for_timeout(1000)
+        ours = timed(page, "[role=img][data-numbers]", page.locator(".noUi-handle").nth(1), moves)
+        page.context.close()
+        page = run_cell(browser, address("interact"), ".jp-OutputArea img")
+        page.wait_for_timeout(1000)
+        theirs = timed(page, ".jp-OutputArea img", page.locator(".noUi-handle"), moves)
+        return {"JupyterLab, learned, tau_scale": ours, "interact": theirs}
+
+
+def of_page(browser: Browser, folder: Path, moves: int) -> dict[str, list[float]]:
     path = folder / "page.html"
     gb.explore(gb.datasets.punctuality(ragged=True).values, "learned_sigma").save_html(path)
-    return timed(opened(browser, path.as_uri(), offline=True), "input")
+    page = opened(browser, path.as_uri(), offline=True)
+    return {"page": timed(page, "[role=img]", page.locator("input"), moves)}
 
 
 def main() -> None:
     """Measure and print."""
+    moves = int(sys.argv[1]) if len(sys.argv) > 1 else MOVES
     with chromium() as browser, tempfile.TemporaryDirectory() as folder:
-        found = {}
-        for name, model in (("learned sigma", "learned_sigma"), ("known sigma", "partial_pooling")):
-            found[f"explorer, {name}"] = of_notebook(browser, SOURCE.format(model=model), Path(folder))
-        found["page"] = of_page(browser, Path(folder))
-    print(f"{'ms a move':<26}{'median':>10}{'95%':>10}{'asked':>16}")
-    for name, moves in found.items():
-        asked = "{} and {}".format(*ASKED[name]) if name in ASKED else ""
-        print(f"{name:<26}{median(moves):>10.1f}{quantiles(moves, n=20)[-1]:>10.1f}{asked:>16}")
+        parts = (of_page, in_laboratory, in_voila)
+        found = {name: each for part in parts for name, each in part(browser, Path(folder), moves).items()}
+    print(f"{'ms a move':<34}{'median':>10}{'95%':>10}{'asked':>16}")
+    for name, each in found.items():
+        print(f"{name:<34}{median(each):>10.1f}{quantiles(each, n=20)[-1]:>10.1f}{ASKED.get(name, ''):>16}")
+    ratio = median(found["interact"]) / median(found["JupyterLab, learned, tau_scale"])
+    print(f"interact takes {ratio:.1f} times as long as the explorer beside it in JupyterLab; asked: 5")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 from gridbayes.columns import add_columns, question_of
 from gridbayes.terminal import say
 
-__all__ = ["EXPLORE_HELP", "add_arguments", "explore_command", "serve"]
+__all__ = ["EXPLORE_HELP", "add_arguments", "explore_command", "free_port", "notebook_of", "serve"]
 
 EXPLORE_HELP = """\
 Move a model by hand: sliders for its priors, its data in boxes, and posteriors that follow.
@@ -39,10 +39,11 @@ from IPython.display import HTML, display
 
 display(HTML('''<style>@media (prefers-color-scheme: dark) { :root, body {
   color-scheme: dark; background: #16181c;
-  --jp-layout-color0: #16181c; --jp-layout-color1: #1f2228; --jp-layout-color2: #33373f; --jp-layout-color3: #5c626d;
+  --jp-layout-color0: #16181c; --jp-layout-color1: #16181c; --jp-layout-color2: #33373f; --jp-layout-color3: #5c626d;
   --jp-ui-font-color0: #ffffff; --jp-ui-font-color1: #ececec; --jp-ui-font-color2: #c4c8cf;
   --jp-content-font-color1: #ececec; --jp-border-color1: #767d89; --jp-border-color2: #5c626d;
-  --jp-brand-color1: #64b5f6; --jp-brand-color2: #90caf9; } }</style>'''))
+  --jp-brand-color1: #64b5f6; --jp-brand-color2: #90caf9; }
+  .widget-dropdown > select { appearance: auto; background-image: none; } }</style>'''))
 """
 
 
@@ -118,8 +119,8 @@ def serve(source: str, browser: bool) -> None:
     from voila.app import Voila
 
     with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as folder:
-        notebook, port = Path(folder, "explorer.ipynb"), _free_port()
-        notebook.write_text(_notebook(source), encoding="utf-8")
+        notebook, port = Path(folder, "explorer.ipynb"), free_port()
+        notebook.write_text(notebook_of(DARK, source), encoding="utf-8")
         server = Voila()
         own = ["--Voila.ip=127.0.0.1", f"--Voila.port={port}", "--Voila.port_retries=0", "--Voila.log_level=ERROR"]
         server.initialize([str(notebook), *own, f"--Voila.open_browser={browser}"])
@@ -127,17 +128,16 @@ def serve(source: str, browser: bool) -> None:
         server.start()
 
 
-def _notebook(source: str) -> str:
-    """A notebook of what Python text displays, and the dark colours."""
-    sources = {"dark": DARK, "explorer": source}
+def notebook_of(*sources: str) -> str:
+    """A notebook with a cell for each text."""
     blank = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
-    cells = [{**blank, "id": name, "source": text} for name, text in sources.items()]
+    cells = [{**blank, "id": f"cell-{number}", "source": text} for number, text in enumerate(sources)]
     kernel = {"name": "python3", "language": "python", "display_name": "Python 3"}
     content = {"cells": cells, "metadata": {"kernelspec": kernel}}
     return json.dumps({**content, "nbformat": 4, "nbformat_minor": 5})
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -377,6 +377,18 @@ def test_axes_hold_still_until_they_are_rescaled(known):
     assert grid_lines(known.frame()) != first
 
 
+def test_an_area_that_leaves_the_axes_ends_on_its_base():
+    """theta of a group, far wider than its panel: what is filled has the base as its lower edge, outside of the panel."""
+    text = gb.explore({"A": [4, 9], "B": [30]}, "no_pooling", sigma=15, theta_scale=100).frame()
+    filled = [each for each in Elements(text).of("path") if "fill-opacity" in each]
+    assert len(filled) == 3
+    for each in filled:
+        numbers = [float(x) for x in re.findall(r"-?[\d.]+", each["d"])]
+        x, y = np.cumsum(np.reshape(numbers, (-1, 2)), axis=0).T
+        assert y[0] == pytest.approx(y[-1], abs=0.2) and y.max() == pytest.approx(y[0], abs=0.2)
+        assert x[0] == pytest.approx(x[1], abs=0.1) and x[0] < 110 and x[-1] > 392
+
+
 def test_values_beyond_the_axes_are_said(known):
     known.set(data={**ROWS, "MATH": [47]})
     assert "beyond its axis: rescale" in known.picture.sentence

@@ -1,4 +1,5 @@
-"""Panels as SVG text: axes, ticks, lines, areas, markers. A panel is 400 px wide and scales; its text is 13.5 px or more.
+"""Panels as SVG text: axes, ticks, lines, areas, markers. A panel is 400 px wide and scales; its text is 14.2 px or more,
+which is 12 px where a panel is 340 wide, on a phone.
 
 Everything that depends on the state is a list of elements, so that a page of many frames holds equal elements once.
 """
@@ -15,7 +16,7 @@ from gridbayes.explorers.view import Band, Cells, Dots, Line, Mark, Panel
 __all__ = ["STYLE", "WIDTH", "elements", "escaped", "number_text", "shortened", "ticks"]
 
 WIDTH = 400
-TOP, BOTTOM, SIDE, NAMES = 28, 46, 16, 112  # px around the axes; NAMES in place of SIDE where rows have names
+TOP, BOTTOM, SIDE, NAMES = 28, 46, 16, 118  # px around the axes; NAMES in place of SIDE where rows have names
 STEP = 2.0  # px between points of a line: closer ones are left out
 REACH = 12  # px about a marker from where it can be dragged
 LIGHT = 0.02  # of the heaviest cell of a map: lighter ones are not drawn
@@ -25,9 +26,9 @@ STYLE = """
   color: var(--ink); background: var(--page); font: 14px system-ui, sans-serif; }
 @media (prefers-color-scheme: dark) {
   .gb { --ink: var(--jp-ui-font-color1, #ececec); --page: var(--jp-layout-color0, #16181c); } }
-.gb text { fill: currentColor; font-size: 14px; font-family: system-ui, sans-serif; }
-.gb .tick { font-size: 13.5px; }
-.gb .title { font-weight: 600; font-size: 15px; }
+.gb text { fill: currentColor; font-size: 14.5px; font-family: system-ui, sans-serif; }
+.gb .tick { font-size: 14.2px; }
+.gb .title { font-weight: 600; font-size: 15.5px; }
 .gb .axis, .gb .grid { stroke: currentColor; fill: none; }
 .gb .grid { opacity: .14; }
 .gb path, .gb line { vector-effect: non-scaling-stroke; }
@@ -156,7 +157,7 @@ def _key(panel: Panel, ghosts: bool) -> list[str]:
             continue
         of_last = " ghost-key" if dash == "last" else ""
         found.append(f'<text class="tick{of_last}" x="{x:g}" y="18" text-anchor="end">{escaped(name)}</text>')
-        x -= 8 * len(name) + 32
+        x -= 8.4 * len(name) + 34
         mark = 'class="last ghost-key"' if dash == "last" else f'class="axis" stroke-width="2"{_dashes(dash)}'
         found.append(f'<line {mark} x1="{x + 4:g}" x2="{x + 28:g}" y1="13" y2="13"/>')
         x -= 10
@@ -181,7 +182,8 @@ def _polyline(axes: _Axes, line: Line, name: str = "line") -> str:
     stroke = "" if name == "last" else f' stroke="{_colour(line.colour)}"{_dashes(line.dash)}'
     fill = f'fill="{_colour(line.colour)}" fill-opacity=".22"' if line.filled and name == "line" else 'fill="none"'
     name += " stays" if line.last and name == "line" else ""
-    return f'<path class="{name}" {fill} stroke-width="{line.width:g}"{stroke} d="{_path(axes, line.x, line.y)}"/>'
+    points = _path(axes, line.x, line.y, line.filled)
+    return f'<path class="{name}" {fill} stroke-width="{line.width:g}"{stroke} d="{points}"/>'
 
 
 def _band(axes: _Axes, band: Band) -> str:
@@ -189,13 +191,16 @@ def _band(axes: _Axes, band: Band) -> str:
     return f'<path class="band" fill="{_colour(band.colour)}" fill-opacity=".22" d="{there}L{back[1:]}Z"/>'
 
 
-def _path(axes: _Axes, x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"]) -> str:
+def _path(axes: _Axes, x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"], filled: bool = False) -> str:
     """The points in px, as steps of a tenth of one; those far beyond the axes at their edge, and close ones left out."""
     x, y = np.clip(axes.x(x), -WIDTH, 2 * WIDTH), np.clip(axes.y(y), -2 * WIDTH, 3 * WIDTH)
     if len(x) > 40:
         seen = np.flatnonzero((x > axes.left - 12) & (x < axes.right + 12))
         inside = slice(max(seen[0] - 1, 0), seen[-1] + 2) if len(seen) else slice(0, 2)
+        ends = y[[0, -1]]  # of an area: its base, to which it goes down outside of the panel
         x, y = x[inside], y[inside]
+        if filled:
+            x, y = np.concatenate([x[:1], x, x[-1:]]), np.concatenate([ends[:1], y, ends[1:]])
         kept = np.append(True, (np.diff(np.floor(x / STEP)) != 0) | (np.abs(np.diff(y)) > STEP))
         kept[[1, -2, -1]] = True  # a curve that ends on its base stands twice at both ends
         x, y = x[kept], y[kept]

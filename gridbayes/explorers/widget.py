@@ -95,7 +95,10 @@ class Shell:
         box = widgets.Text(
             description=control.name, continuous_update=False, layout=widgets.Layout(width="200px"), **BOX
         )
-        bare: dict[str, Any] = {"readout": False, "layout": widgets.Layout(flex="1 1 120px", min_width="0")}
+        bare: dict[str, Any] = {
+            "readout": False,
+            "layout": widgets.Layout(flex="1 1 110px", min_width="0", margin="2px 12px 2px 8px"),
+        }
         if control.log:
             low, high = np.log10([control.low, control.high])
             made = widgets.FloatLogSlider(min=low, max=high, step=(high - low) / STEPS, value=control.start, **bare)

@@ -1,15 +1,21 @@
 """Debian's Chromium without a network, and what tests and benchmarks read from an explorer's picture in it."""
 
 import json
+import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+
+from gridbayes.app import free_port, notebook_of
 
 FLAGS = [
     "--no-sandbox",
@@ -38,11 +44,17 @@ def chromium() -> Iterator[Browser]:
 
 def opened(browser: Browser, url: str, **context: object) -> Page:
     """A page whose explorer has drawn, with no request beyond this machine; `context` as Playwright's `new_context`."""
+    page = _page_of(browser, url, **context)
+    page.locator("[role=img]").first.wait_for()
+    return page
+
+
+def _page_of(browser: Browser, url: str, **context: object) -> Page:
+    expect.set_options(timeout=PATIENCE)
     page = browser.new_context(**context).new_page()
     page.set_default_timeout(PATIENCE)
     page.route(re.compile(".*"), _kept_here)
     page.goto(url, wait_until="domcontentloaded")
-    page.locator("[role=img]").first.wait_for()
     return page
 
 
@@ -70,12 +82,12 @@ def served(*arguments: str, cwd: Path) -> Iterator[tuple[subprocess.Popen, str]]
             process.terminate()
 
 
-def label_of(page: Page) -> str:
+def label_of(page: Page | Locator) -> str:
     """What the picture says to those who do not see it."""
     return page.locator("[role=img]").get_attribute("aria-label")
 
 
-def numbers_of(page: Page) -> dict[str, list[float]]:
+def numbers_of(page: Page | Locator) -> dict[str, list[float]]:
     """The estimates of the picture: mean, sd and interval by label."""
     return json.loads(page.locator("[role=img]").get_attribute("data-numbers"))
 
@@ -85,3 +97,52 @@ def wait_for_label(page: Page, part: str) -> None:
     page.wait_for_function(
         "part => document.querySelector('[role=img]').getAttribute('aria-label').includes(part)", arg=part
     )
+
+
+@contextmanager
+def laboratory(notebooks: dict[str, str], folder: Path) -> Iterator[Callable[[str], str]]:
+    """JupyterLab in a folder of notebooks of one cell each; gives the address of one, in a workspace of its own."""
+    for name, source in notebooks.items():
+        (folder / f"{name}.ipynb").write_text(notebook_of(source), encoding="utf-8")
+    news = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    news.parent.mkdir(parents=True)
+    news.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    own = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    own |= {f"JUPYTERLAB_{name}_DIR": str(folder / name.lower()) for name in ("SETTINGS", "WORKSPACES")}
+    port, token = free_port(), secrets.token_hex()
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": port,
+        "ServerApp.port_retries": 0,
+        "ServerApp.root_dir": folder,
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--IdentityProvider.token={token}"]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    pipes = {"cwd": folder, "env": {**os.environ, **own}, "stderr": subprocess.STDOUT}
+    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, **pipes) as process:
+        try:
+            while not _answers(f"http://127.0.0.1:{port}/api"):
+                if process.poll() is not None:
+                    raise RuntimeError((folder / "log").read_text())
+                time.sleep(0.2)
+            yield lambda name: f"http://127.0.0.1:{port}/lab/workspaces/{name}/tree/{name}.ipynb?reset&token={token}"
+        finally:
+            process.terminate()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def run_cell(browser: Browser, url: str, result: str, **context: object) -> Page:
+    """A page of JupyterLab after its first cell was run as a hand does it, when `result` is there."""
+    page = _page_of(browser, url, **context)
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first.wait_for(state="attached")
+    page.keyboard.press("Shift+Enter")
+    page.locator(result).first.wait_for()
+    return page

@@ -12,16 +12,14 @@ def coin[_p: P](k, n):
     return Pr[nature.p == _p]
 
 
-def explorers() -> dict[str, gb.Explorer]:
-    """By name; each is fitted once."""
-    return {
-        "complete": gb.explore(ROWS, "complete_pooling", sigma=15),
-        "no": gb.explore(LONG, "no_pooling", sigma=15),
-        "partial": gb.explore(ROWS, sigma=15),
-        "learned": gb.explore(ROWS, "learned_sigma"),
-        "normal": gb.explore([9.0, 12.0, 7.5, 10.5], "normal", unit="mm"),
-        "mixture": gb.explore(model="mixture"),
-        "regression": gb.explore([1.0, 2.9, 5.2, 6.8, 9.1], "regression", x=[0, 1, 2, 3, 4]),
-        "grid": gb.explore({"early": [1, -15], "late": [30]}, "grid"),
-        "memo": gb.explore(model=coin, grids={"P": gb.gauss_legendre(0, 1)}, k=6, n=12),
-    }
+EXPLORERS = {  # each is fitted when it is called
+    "complete": lambda: gb.explore(ROWS, "complete_pooling", sigma=15),
+    "no": lambda: gb.explore(LONG, "no_pooling", sigma=15),
+    "partial": lambda: gb.explore(ROWS, sigma=15),
+    "learned": lambda: gb.explore(ROWS, "learned_sigma"),
+    "normal": lambda: gb.explore([9.0, 12.0, 7.5, 10.5], "normal", unit="mm"),
+    "mixture": lambda: gb.explore(model="mixture"),
+    "regression": lambda: gb.explore([1.0, 2.9, 5.2, 6.8, 9.1], "regression", x=[0, 1, 2, 3, 4]),
+    "grid": lambda: gb.explore({"early": [1, -15], "late": [30]}, "grid"),
+    "memo": lambda: gb.explore(model=coin, grids={"P": gb.gauss_legendre(0, 1)}, k=6, n=12),
+}

@@ -32,6 +32,15 @@ SCRIPT = """() => {
 }"""
 
 
+BRIGHTNESS = """() => ["backgroundColor", "color"].map(name => getComputedStyle(document.querySelector(".gb"))[name]
+    .match(/[\\d.]+/g).slice(0, 3).reduce((sum, x) => sum + Number(x), 0))"""
+
+
+def brightness(page: Page) -> list[float]:
+    """Of an explorer's ground and of its text: sums of red, green and blue."""
+    return page.evaluate(BRIGHTNESS)
+
+
 def look(page: Page) -> list[str]:
     """What is wrong, in words; nothing where all is well."""
     return page.evaluate(SCRIPT)

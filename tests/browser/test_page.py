@@ -2,7 +2,7 @@
 
 import pytest
 from chromium import label_of, numbers_of, opened, wait_for_label
-from looks import look
+from looks import brightness, look
 
 import gridbayes as gb
 from gridbayes.cli import main
@@ -29,6 +29,8 @@ def page(browser, file):
 
 
 def test_the_slider_moves_the_picture_and_brings_it_back(page):
+    """Only the ghost of the last position stays, and its key."""
+    page.add_style_tag(content=".last, .ghost-key { display: none }")
     slider, image = page.get_by_role("slider"), page.locator("[role=img]").screenshot()
     label, numbers = label_of(page), numbers_of(page)
     slider.press("ArrowRight")
@@ -66,14 +68,32 @@ def test_nothing_is_cut_or_overlaps_and_text_is_large_enough(page, size):
 
 
 def test_dark_mode_is_dark(page):
-    def brightness() -> list[int]:
-        """Of the ground and of text: sums of red, green and blue."""
-        return page.evaluate("""() => ["backgroundColor", "color"].map(name => getComputedStyle(document.body)[name]
-            .match(/\\d+/g).slice(0, 3).reduce((sum, x) => sum + Number(x), 0))""")
-
     page.emulate_media(color_scheme="dark")
-    ground, ink = brightness()
+    ground, ink = brightness(page)
     assert ground < 150 < 600 < ink
     page.emulate_media(color_scheme="light")
-    ground, ink = brightness()
+    ground, ink = brightness(page)
     assert ink < 150 < 600 < ground
+
+
+def test_the_last_position_stays_as_a_ghost(browser, file):
+    """The density that was drawn, as high as it was on the axis of now, which is another's."""
+    page = opened(browser, file.as_uri(), viewport={"width": 1280, "height": 800}, offline=True)
+    panel, slider, key = page.locator(".gb-panels > svg").last, page.get_by_role("slider"), page.locator(".ghost-key")
+
+    def peak(kind: str) -> float:
+        """Of tau's density, in the axis's unit and in px of a panel."""
+        span = float(panel.locator("[data-axes]").get_attribute("data-axes").split()[7])
+        return span * panel.locator(f"path.{kind}").evaluate("path => path.getBoundingClientRect().height")
+
+    slider.press("Home")
+    slider.press("ArrowRight")
+    first = peak("stays")
+    slider.press("ArrowRight")
+    assert peak("last") == pytest.approx(first, rel=5e-3) and peak("stays") < 0.99 * first
+    assert key.first.is_visible() and page.locator("path.last").count() == page.locator("path.stays").count()
+
+
+def test_no_ghost_is_there_at_first(browser, file):
+    page = opened(browser, file.as_uri(), offline=True)
+    assert not page.locator("path.last").count() and not page.locator(".ghost-key").first.is_visible()
