@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from drawn import DATA
+from stories import fork
 
 import gridbayes as gb
 from gridbayes import plots
@@ -59,6 +60,11 @@ def bent():
     return gb.mixture_of_regressions(np.arange(40) / 4, BENT, sigma=0.5, order=5)
 
 
+def seen():
+    grid = gb.linspace(-3, 3, 7)
+    return fork(grid, grid).condition(y1=[1, -1, 1], y2=-1)
+
+
 def coarse():
     return gb.complete_pooling(DATA, sigma=15, theta=gb.Normal(0, 20), grids={"theta": gb.linspace(-20, 5, 26)})
 
@@ -90,6 +96,8 @@ PICTURES = {
     "switching_lines": lambda: plots.switching_lines(INPUT, OUTPUT, STATES, [1, -0.8, 0.2], [2, 0, -1]),
     "switching_series": lambda: plots.switching_series(INPUT, OUTPUT, STATES)[1],
     "sensitivity_map": lambda: plots.sensitivity_map(sweep().mean("theta", "M"), at={"mu_scale": 10, "tau_scale": 10}),
+    "story_graph": lambda: plots.story_graph(seen().do(th2=2)),
+    "story_graphs": lambda: plots.story_graphs({"before": seen(), "after": seen().do(th2=2)})[1],
 }
 
 

@@ -16,7 +16,6 @@ from gridbayes.graph.node import Factor, Node
 from gridbayes.graph.rules import Table
 from gridbayes.graph.solved import Solved
 from gridbayes.graph.values import as_written
-from gridbayes.labelled import points_dataset
 from gridbayes.posterior import Posterior, PosteriorError, checked_masses
 from gridbayes.program import Program
 from gridbayes.sampling import as_count
@@ -87,6 +86,7 @@ class Answers:
         ValueError when the joint has too many cells.
         """
         asked = self._asked(names)
+        self._check_possible(self.log_evidence)
         program, free = self._program(asked), self._free
         table = enumerated(program, self._factors, asked, {name: self._sizes[name] for name in free})
         grids = {name: self.nodes[name].domain.nodes for name in asked}
@@ -163,10 +163,11 @@ class Answers:
         >>> story.sample(5, seed=1)["rain"].values.tolist()
         ['no', 'yes', 'no', 'yes', 'no']
         """
-        n, rng = as_count(n), np.random.default_rng(seed)
-        drawn = self.drawn(n, rng)
-        written = {name: as_written(self.nodes[name].domain, numbers) for name, numbers in drawn.items()}
-        return points_dataset(written, "draw", ()).assign_coords(draw=np.arange(n)).assign_attrs(model=self.title)
+        import xarray as xr
+
+        drawn = self.drawn(as_count(n), np.random.default_rng(seed))
+        written = {name: ("draw", as_written(self.nodes[name].domain, numbers)) for name, numbers in drawn.items()}
+        return xr.Dataset(written, coords={"draw": np.arange(n)}, attrs={"model": self.title})
 
     def drawn(self, n: int, rng: np.random.Generator) -> dict[str, Floats]:
         """Draws of all free nodes as numbers, (draw,)."""

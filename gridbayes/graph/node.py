@@ -127,7 +127,7 @@ class Node:
         nodes = self.domain.nodes
         log_p = self.rule.log_density(nodes.nodes, given, shape)
         if (wrong := np.isnan(log_p) | (log_p == np.inf)).any():
-            *row, i = np.argwhere(wrong)[0]
+            *row, i = map(int, np.argwhere(wrong)[0])
             raise ValueError(
                 f"the log density of {self.name} must be a number or -inf; it is {log_p[(*row, i)]} at {self.name} = "
                 f"{shown(self.domain, nodes.nodes[i])}{self._row(given, shape, tuple(row))}."
@@ -136,7 +136,7 @@ class Node:
         with np.errstate(divide="ignore"):
             log_total = np.asarray(logsumexp(log_p, axis=-1))
         if (empty := np.isneginf(log_total)).any():
-            row = tuple(np.argwhere(empty)[0]) if shape else ()
+            row = tuple(map(int, np.argwhere(empty)[0])) if shape else ()
             raise ValueError(
                 f"the density of {self.name} must have mass on its grid, {shown(self.domain)}; it has none"
                 f"{self._row(given, shape, row)}. Widen or move the grid."

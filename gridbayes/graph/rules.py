@@ -77,7 +77,7 @@ def rule_of(domain: Domain, density: Any, known: Mapping[str, Domain]) -> tuple[
     """
     if hasattr(density, "dims") and hasattr(density, "coords"):
         return _table_of(domain, density, known)
-    if hasattr(density, "logpdf") or hasattr(density, "logpmf") or isinstance(density, (list, tuple, dict, np.ndarray)):
+    if isinstance(density, (list, tuple, dict, np.ndarray)) or (_density_of(density) and not isinstance(density, type)):
         return (), _rows_of(domain, lambda: density, ())
     if not callable(density) or isinstance(density, type):
         raise TypeError(

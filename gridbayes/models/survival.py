@@ -113,7 +113,9 @@ class Lifetimes:
         rows, ends = self.rows, self.rows.observed
         priors = {str(i): prior.parameters for i, prior in enumerate(self.priors.values())}
         if isinstance(self.shape, Prior):
-            spare = 2 ** max(4, (len(ends) - 1).bit_length()) - len(ends)  # rows that count nothing: few sizes to compile
+            spare = 2 ** max(4, (len(ends) - 1).bit_length()) - len(
+                ends
+            )  # rows that count nothing: few sizes to compile
             filled = {"log_t": np.log(rows.t), "ends": ends, "there": np.ones(len(ends), bool)}
             own = {name: np.pad(column, (0, spare)) for name, column in filled.items()}
             x = np.pad(rows.x, ((0, spare), (0, 0)))
@@ -278,7 +280,9 @@ class _Fitted:
     def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The parameters at the points of the quadrature, and their masses; of segments each has its own."""
         if self.model.rows.groups:
-            raise TypeError(f"{self.title} has points for each segment apart. Fit one segment, or draw: post.sample(n).")
+            raise TypeError(
+                f"{self.title} has points for each segment apart. Fit one segment, or draw: post.sample(n)."
+            )
         return self.fits[0].model.weighted()  # pyright: ignore[reportAttributeAccessIssue]
 
     # --- new rows ---------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from gridbayes.plots.pooling import Panel, pooling_comparison, quickstart_figure
 from gridbayes.plots.save import figure_format, save_figure
 from gridbayes.plots.sensitivity import sensitivity_map
 from gridbayes.plots.states import states_compared, switching_lines, switching_series
+from gridbayes.plots.stories import story_graph, story_graphs
 
 __all__ = [
     "Panel",
@@ -42,6 +43,8 @@ __all__ = [
     "save_figure",
     "sensitivity_map",
     "states_compared",
+    "story_graph",
+    "story_graphs",
     "switching_lines",
     "switching_series",
 ]

@@ -1,5 +1,7 @@
 """Plate diagrams, drawn from the program, which graphs.py reads: a program that changes changes its diagram."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
@@ -9,7 +11,7 @@ from gridbayes.plots.style import COLOURS, ink, new_axes
 from gridbayes.posterior import Posterior
 from gridbayes.program import Program
 
-__all__ = ["plate_diagram"]
+__all__ = ["INNER", "RADIUS", "STEP", "draw_arrow", "draw_node", "draw_plate", "plate_diagram"]
 
 RADIUS = 0.34
 STEP = 1.5  # between neighbours of a row, and between rows
@@ -37,14 +39,14 @@ def plate_diagram(post: Posterior | Program, *, ax: Axes | None = None) -> Axes:
     at = _places(graph)
     ax = new_axes(4.2, 4.2) if ax is None else ax
     for parent, child in sorted(graph.arrows):
-        _draw_arrow(ax, at[parent], at[child])
+        draw_arrow(ax, at[parent], at[child], bowed=at[parent][1] - at[child][1] > 1.5 * STEP)
     for name in graph.nodes:
-        _draw_node(ax, at[name], name, filled=name in graph.known)
+        draw_node(ax, at[name], name, filled=name in graph.known)
         note = f"{model.priors[name]!r}" if model and name in model.priors else graph.densities.get(name, "")
         if note:
             _write_note(ax, at[name], note, beside=bool(graph.parents(name)))
     for inside, margin, note in _plates(post, graph):
-        _draw_plate(ax, [at[name] for name in inside], margin, note)
+        draw_plate(ax, [at[name] for name in inside], margin, note)
     ax.set_aspect("equal")
     ax.set_axis_off()
     ax.autoscale_view()
@@ -69,24 +71,24 @@ def _places(graph: Graph) -> dict[str, np.ndarray]:
     return at
 
 
-def _draw_arrow(ax: Axes, start: np.ndarray, end: np.ndarray) -> None:
-    """From the rim of one circle to that of another; past a row in between in a bow, at its right."""
+def draw_arrow(ax: Axes, start: np.ndarray, end: np.ndarray, bowed: bool, **style: Any) -> None:
+    """From the rim of one circle to that of another; past what is in between in a bow, at its right."""
     line = {"arrowstyle": "-|>", "mutation_scale": 14, "color": ink(), "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
     along = (end - start) / np.hypot(*(end - start)) * RADIUS
     left, bow = np.eye(2), "arc3"
-    if start[1] - end[1] > 1.5 * STEP:
+    if bowed:
         left, bow = np.array([[1, -1], [1, 1]]) / np.sqrt(2), "arc3,rad=-0.5"  # an eighth of a turn
     ends = tuple(start + left @ along), tuple(end - left.T @ along)
-    ax.add_patch(FancyArrowPatch(*ends, connectionstyle=bow, **line))
+    ax.add_patch(FancyArrowPatch(*ends, connectionstyle=bow, **{**line, **style}))
 
 
-def _draw_node(ax: Axes, at: np.ndarray, name: str, filled: bool = False) -> None:
-    """A circle with its name."""
+def draw_node(ax: Axes, at: np.ndarray, name: str, filled: bool = False) -> None:
+    """A circle with its name, of one line or two."""
     face = COLOURS[4] if filled else "none"
     ax.add_patch(Circle(tuple(at), RADIUS, facecolor=face, alpha=0.45 if filled else 1, edgecolor="none"))
     ax.add_patch(Circle(tuple(at), RADIUS, fill=False, edgecolor=ink(), linewidth=1.2))
-    if len(name) <= WITHIN:
-        size = "small" if len(name) <= ROOMY else "xx-small"
+    if (longest := max(map(len, name.split("\n")))) <= WITHIN:
+        size = "small" if longest <= ROOMY else "xx-small"
         ax.text(at[0], at[1], name, ha="center", va="center", fontsize=size)
     else:
         ax.text(at[0] + RADIUS + 0.05, at[1], name, ha="left", va="center", fontsize="small")
@@ -105,7 +107,7 @@ def _broken(note: str) -> str:
     return note if "=" in note else note.replace(" ", "\n")
 
 
-def _draw_plate(ax: Axes, inside: list[np.ndarray], margin: np.ndarray, note: str) -> None:
+def draw_plate(ax: Axes, inside: list[np.ndarray], margin: np.ndarray, note: str) -> None:
     """A rectangle around nodes, its note at the bottom right, beneath what is inside."""
     low, high = np.min(inside, axis=0) - RADIUS - margin, np.max(inside, axis=0) + RADIUS + margin
     low[1] -= INNER[1]  # room for the note

@@ -96,7 +96,9 @@ def _finite(found: Ragged) -> Float[np.ndarray, " cell"]:
     values = found.numbers()
     if (infinite := np.isinf(values)).any():
         at = int(infinite.argmax())
-        raise ValueError(f"{found.argument} must be finite; {found.place(at)} is {values[at]}. Mark a missing step NaN.")
+        raise ValueError(
+            f"{found.argument} must be finite; {found.place(at)} is {values[at]}. Mark a missing step NaN."
+        )
     return values
 
 

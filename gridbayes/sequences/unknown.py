@@ -22,7 +22,6 @@ import numpy as np
 from gridbayes.densities import LPDFS
 from gridbayes.log_joint import LogJoint
 from gridbayes.posterior import Posterior
-from gridbayes.priors import Prior
 from gridbayes.quadrature.exchange import MOST, Exchange
 from gridbayes.quadrature.modes import Advice
 from gridbayes.quadrature.quadrature import whitened
@@ -107,7 +106,9 @@ def hidden_markov(
             prior = given if isinstance(given, Dirichlet) else Dirichlet()
             learned[name] = Dirichlet(prior.of_shape(shapes[name], name))
     if not learned:
-        raise ValueError("nothing is left to learn: every parameter is known. Use gridbayes.HiddenMarkov(...).condition(y).")
+        raise ValueError(
+            "nothing is left to learn: every parameter is known. Use gridbayes.HiddenMarkov(...).condition(y)."
+        )
     return _Unknown(chains, emissions, states, known, learned).posterior(Plan(rule, order, budget))
 
 
@@ -152,7 +153,9 @@ class _Unknown:
         """Whether priors and known numbers are the same for every order of the states."""
         numbers = {**self.known, **{n: p.concentration for n, p in self.learned.items() if isinstance(p, Dirichlet)}}
         orders = [list(order) for order in itertools.islice(itertools.permutations(range(self.states)), COPIES)]
-        return all(len({(repr(p), p.lpdf) for p in each}) == 1 for each in self.learned.values() if isinstance(each, tuple)) and all(
+        return all(
+            len({(repr(p), p.lpdf) for p in each}) == 1 for each in self.learned.values() if isinstance(each, tuple)
+        ) and all(
             np.array_equal(_in_order(name, value, order), value) for order in orders for name, value in numbers.items()
         )
 
@@ -206,7 +209,9 @@ class _Unknown:
         found = maximised(self.chains, emissions, self.states, self.known, RESTARTS, ITERATIONS, TOL, 0).model
         numbers = {**found.parameters, "initial": found.initial, "transitions": found.transitions}
         orders = [list(order) for order in itertools.islice(itertools.permutations(range(self.states)), COPIES)]
-        starts = [self._inside(target.space, {n: _in_order(n, numbers[n], order) for n in self.learned}) for order in orders]
+        starts = [
+            self._inside(target.space, {n: _in_order(n, numbers[n], order) for n in self.learned}) for order in orders
+        ]
         whole = [each for each in starts if set(each) == set(target.space.names)]
         if not whole:
             return starts[0]
@@ -220,7 +225,9 @@ class _Unknown:
             if name in ROWS:
                 found |= dict(zip(self._rows(name), _softened(value), strict=True))
             else:
-                found[name] = _softened(value) if name == "initial" else value[0] if name in self.emissions.shared else value
+                found[name] = (
+                    _softened(value) if name == "initial" else value[0] if name in self.emissions.shared else value
+                )
         return {name: value for name, value in found.items() if space.support(name).holds(value)}
 
     def posterior(self, plan: Plan) -> Posterior:
