@@ -1,7 +1,7 @@
 """Heated or not? A regression that switches, and a logbook that names a few of its hours.
 
 While a workshop is heated the power that it draws follows the temperature outside; while it is not, it hardly does. EM finds
-both lines, Viterbi's path the hours of each. Which state is the heated one? The fit cannot know. Six hours in a logbook tell.
+both lines, Viterbi's path the hours of each. Which state is the heated one? The fit cannot know. A logbook of six hours can.
 
     python examples/switching_regression.py
 """
