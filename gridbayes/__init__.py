@@ -46,6 +46,16 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     )
     from gridbayes.program import Program
     from gridbayes.quadrature.quadrature import ModeError, QuadratureWarning, ResolutionError, quadrature
+    from gridbayes.sequences.emissions import (
+        CategoricalEmissions,
+        NormalEmissions,
+        PoissonEmissions,
+        RegressionEmissions,
+    )
+    from gridbayes.sequences.expectation import fit_hidden_markov
+    from gridbayes.sequences.hidden_markov import HiddenMarkov
+    from gridbayes.sequences.probabilities import Dirichlet
+    from gridbayes.sequences.unknown import hidden_markov
     from gridbayes.storage import load
 
 __version__ = "0.1.0"
@@ -54,7 +64,9 @@ __all__ = [
     "Bernoulli",
     "Beta",
     "Binomial",
+    "CategoricalEmissions",
     "Cauchy",
+    "Dirichlet",
     "Explorer",
     "Exponential",
     "Flat",
@@ -63,19 +75,23 @@ __all__ = [
     "HalfCauchy",
     "HalfNormal",
     "HalfStudentT",
+    "HiddenMarkov",
     "InverseGamma",
     "Jeffreys",
     "Laplace",
     "LogNormal",
     "ModeError",
     "Normal",
+    "NormalEmissions",
     "Observations",
     "Poisson",
+    "PoissonEmissions",
     "Posterior",
     "PosteriorError",
     "Prior",
     "Program",
     "QuadratureWarning",
+    "RegressionEmissions",
     "ResolutionError",
     "Sensitivity",
     "StudentT",
@@ -87,8 +103,10 @@ __all__ = [
     "datasets",
     "enumerate",
     "explore",
+    "fit_hidden_markov",
     "gauss_legendre",
     "geomspace",
+    "hidden_markov",
     "linear_regression",
     "linspace",
     "load",

@@ -13,9 +13,9 @@ PACKAGE = ROOT / "gridbayes"
 
 LAYERS = [  # a file imports only from above it; files in one row do not know each other
     ["_types", "colours", "files", "terminal", "memos.text", "quadrature.supports", "quadrature.rules"],
-    ["sequences.messages"],
+    ["sequences.messages", "sequences.probabilities"],
     ["grids", "densities", "tables", "enumeration.row_sums"],
-    ["observations", "csvfile", "summaries", "rows", "memos.domains"],
+    ["observations", "csvfile", "summaries", "rows", "memos.domains", "sequences.chains"],
     [
         "datasets",
         "likelihoods",
@@ -44,7 +44,10 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["evidence", "memos.memo", "quadrature.modes", "quadrature.clouds", "quadrature.starts", "enumeration.enumeration"],
     ["quadrature.exchange", "quadrature.whitening", "quadrature.curves"],
     ["quadrature.rejection"],
-    ["quadrature.quadrature"],
+    ["quadrature.quadrature", "sequences.emissions"],
+    ["sequences.hidden_markov"],
+    ["sequences.expectation"],
+    ["sequences.unknown"],
     ["models.draws", "models.left_out", "models.mirrored", "models.ranges", "models.scales", "models.sweeps"],
     ["models.tails"],
     ["models.mixed", "models.predicted", "models.prediction", "models.ranks", "models.shrinkage"],
