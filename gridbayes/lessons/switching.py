@@ -173,7 +173,8 @@ def plugged_in_too_narrow() -> "Figure":
             x, p = curve(post.marginals["slope"][k])
             ax.plot(x, p, color=COLOURS[k], linestyle=dashes, linewidth=1.6, label=label)
         ax.set(xlabel=f"slope of state {k}", ylabel="" if k else "density", yticks=[])
-        ax.margins(y=0.22)
+        ax.margins(y=0.2)
+        ax.set_ylim(bottom=0)
         open_frame(ax)
         open_legend(ax, loc="upper center", ncols=2, fontsize="x-small", columnspacing=1, handlelength=1.6)
     return figure

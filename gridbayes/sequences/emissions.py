@@ -22,7 +22,14 @@ from gridbayes.rows import read_rows
 from gridbayes.sequences.chains import Chains
 from gridbayes.sequences.probabilities import Dirichlet, known_rows
 
-__all__ = ["CategoricalEmissions", "Emissions", "NormalEmissions", "PoissonEmissions", "RegressionEmissions"]
+__all__ = [
+    "CategoricalEmissions",
+    "Emissions",
+    "NormalEmissions",
+    "PoissonEmissions",
+    "RegressionEmissions",
+    "as_emissions",
+]
 
 type Row = Float[np.ndarray, " row"]
 type Weights = Float[np.ndarray, "row state"]
@@ -48,7 +55,9 @@ class Emissions(ABC):
         """log p(y | state) in `jax.numpy`, (..., state), of y and its inputs, (...)."""
 
     @abstractmethod
-    def likeliest(self, p: Parameters, learned: frozenset[str], weight: Weights, y: Row, x: Row | None) -> dict[str, Any]:
+    def likeliest(
+        self, p: Parameters, learned: frozenset[str], weight: Weights, y: Row, x: Row | None
+    ) -> dict[str, Any]:
         """Parameters p with the learned ones at the maximum of sum_i weight_ik log p(y_i | k), where a state has weight."""
 
     @staticmethod
@@ -109,6 +118,15 @@ class Emissions(ABC):
         return found
 
 
+def as_emissions(value: Any) -> Emissions:
+    """Emissions as they are, normal ones where they are left out; TypeError for anything else."""
+    if value is None:
+        return NormalEmissions()
+    if not isinstance(value, Emissions):
+        raise TypeError(f"emissions must be for example gridbayes.NormalEmissions(mu=, sigma=); it is {value!r:.80}.")
+    return value
+
+
 def _is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple, np.ndarray)) and np.ndim(np.asarray(value, object)) > 0
 
@@ -152,7 +170,9 @@ class NormalEmissions(Emissions):
     def log_density(p: Parameters, y: jax.Array, x: jax.Array | None) -> jax.Array:
         return jnp.asarray(normal_lpdf(y[..., None], p["mu"], p["sigma"]))
 
-    def likeliest(self, p: Parameters, learned: frozenset[str], weight: Weights, y: Row, x: Row | None) -> dict[str, Any]:
+    def likeliest(
+        self, p: Parameters, learned: frozenset[str], weight: Weights, y: Row, x: Row | None
+    ) -> dict[str, Any]:
         mu = _mean(weight, y[:, None], p["mu"]) if "mu" in learned else p["mu"]
         return {"mu": mu, "sigma": _sigma(p, learned, self.shared_sigma, weight, y[:, None] - mu)}
 
@@ -192,7 +212,9 @@ class RegressionEmissions(Emissions):
         assert x is not None
         return jnp.asarray(normal_lpdf(y[..., None], p["slope"] * x[..., None] + p["intercept"], p["sigma"]))
 
-    def likeliest(self, p: Parameters, learned: frozenset[str], weight: Weights, y: Row, x: Row | None) -> dict[str, Any]:
+    def likeliest(
+        self, p: Parameters, learned: frozenset[str], weight: Weights, y: Row, x: Row | None
+    ) -> dict[str, Any]:
         assert x is not None
         x, y, slope, intercept = x[:, None], y[:, None], p["slope"], p["intercept"]
         if {"slope", "intercept"} <= learned:
@@ -247,7 +269,9 @@ class PoissonEmissions(Emissions):
         y = y[..., None]
         return xlogy(y, p["rate"]) - p["rate"] - gammaln(y + 1)
 
-    def likeliest(self, p: Parameters, learned: frozenset[str], weight: Weights, y: Row, x: Row | None) -> dict[str, Any]:
+    def likeliest(
+        self, p: Parameters, learned: frozenset[str], weight: Weights, y: Row, x: Row | None
+    ) -> dict[str, Any]:
         return {"rate": _mean(weight, y[:, None], p["rate"]) if learned else p["rate"]}
 
     @staticmethod
@@ -284,7 +308,9 @@ class CategoricalEmissions(Emissions):
     def log_density(p: Parameters, y: jax.Array, x: jax.Array | None) -> jax.Array:
         return jnp.moveaxis(jnp.log(p["probability"])[:, y.astype(int)], 0, -1)
 
-    def likeliest(self, p: Parameters, learned: frozenset[str], weight: Weights, y: Row, x: Row | None) -> dict[str, Any]:
+    def likeliest(
+        self, p: Parameters, learned: frozenset[str], weight: Weights, y: Row, x: Row | None
+    ) -> dict[str, Any]:
         if not learned:
             return {"probability": p["probability"]}
         counts = np.stack([weight[y == c].sum(axis=0) for c in range(p["probability"].shape[1])], axis=1)

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from gridbayes.models.coefficients import scale_of
 from gridbayes.sequences import messages
 from gridbayes.sequences.chains import Chains, read_chains
-from gridbayes.sequences.emissions import Emissions, NormalEmissions
+from gridbayes.sequences.emissions import Emissions, as_emissions
 from gridbayes.sequences.hidden_markov import HiddenMarkov, emission_table
 from gridbayes.sequences.probabilities import known_rows
 
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LikeliestChain", "checked_states", "fit_hidden_markov", "maximised"]
 
-COLLAPSED = 1e-6  # of the sd of y: a state whose sigma is smaller sits on one value, where the likelihood has no maximum
+COLLAPSED = (
+    1e-6  # of the sd of y: a state whose sigma is smaller sits on one value, where the likelihood has no maximum
+)
 WINDOW = (3, 9)  # neighbouring outputs that a state starts from, and ...
 OTHERS = 0.02  # ... the weight of each of the others beside 1 of theirs
 STAYS = 0.5  # of the transitions at the start; the rest goes anywhere
@@ -66,7 +68,7 @@ def fit_hidden_markov(
     states: int = 2,
     *,
     x: Any = None,
-    emissions: Emissions | None = None,
+    emissions: Any = None,
     initial: Any = None,
     transitions: Any = None,
     restarts: int = 10,
@@ -101,7 +103,7 @@ def fit_hidden_markov(
     >>> fit_hidden_markov(y, 2).model.parameters["mu"].round(1).tolist()
     [0.1, 5.0]
     """
-    chains, emissions = read_chains(y, x), emissions or NormalEmissions()
+    chains, emissions = read_chains(y, x), as_emissions(emissions)
     states = checked_states(states, chains)
     for name, count in (("restarts", restarts), ("iterations", iterations)):
         if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
@@ -117,7 +119,9 @@ def checked_states(states: Any, chains: Chains) -> int:
         raise ValueError(f"states must be a whole number from 2; states is {states!r}.")
     outputs = int(chains.seen.sum())
     if outputs <= states:
-        raise ValueError(f"y must have more outputs than states; it has {outputs}, states is {states}. Pass fewer states.")
+        raise ValueError(
+            f"y must have more outputs than states; it has {outputs}, states is {states}. Pass fewer states."
+        )
     return int(states)
 
 
@@ -144,7 +148,11 @@ def maximised(
 
     search = _Search(chains, emissions, dict(known), tol * int(chains.seen.sum()))
     rng = np.random.default_rng(seed)
-    at, alive, going = [search.start(states, rng) for _ in range(restarts)], np.ones(restarts, bool), np.ones(restarts, bool)
+    at, alive, going = (
+        [search.start(states, rng) for _ in range(restarts)],
+        np.ones(restarts, bool),
+        np.ones(restarts, bool),
+    )
     trace: list[np.ndarray] = []
     while going.any() and len(trace) < iterations:
         expected = search.expect(at)
@@ -157,8 +165,8 @@ def maximised(
             at[i] = new if going[i] else at[i]
     if not alive.any():
         raise ArithmeticError(
-            f"every restart ended with a state that sits on one value of y, its sigma below {COLLAPSED:g} sds: the likelihood "
-            "has no maximum. Pass shared_sigma=True, a known sigma, or fewer states."
+            f"every restart ended with a state that sits on one value of y, its sigma below {COLLAPSED:g} sds: the "
+            "likelihood has no maximum. Pass shared_sigma=True, a known sigma, or fewer states."
         )
     reached = np.where(alive, np.nanmax(trace, axis=0), -np.inf)
     best = int(np.argmax(reached))
@@ -213,7 +221,10 @@ class _Search:
         chains = self.chains
         with jax.enable_x64(True):
             stacked = {name: jnp.asarray(np.stack([each[name] for each in at])) for name in at[0]}
-            data = tuple(None if each is None else jnp.asarray(each) for each in (chains.filled, chains.seen, chains.x, chains.lengths))
+            data = tuple(
+                None if each is None else jnp.asarray(each)
+                for each in (chains.filled, chains.seen, chains.x, chains.lengths)
+            )
             return _Expected(*map(np.array, _expectation(type(self.emissions))(stacked, *data)))
 
     def maximise(self, at: Parameters, expected: _Expected, i: int) -> Parameters:

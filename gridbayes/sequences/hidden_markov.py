@@ -17,7 +17,7 @@ from jaxtyping import Float
 from gridbayes._types import Label
 from gridbayes.sequences import messages
 from gridbayes.sequences.chains import Chains, read_chains
-from gridbayes.sequences.emissions import Emissions
+from gridbayes.sequences.emissions import Emissions, as_emissions
 from gridbayes.sequences.probabilities import known_rows
 
 if TYPE_CHECKING:
@@ -54,15 +54,14 @@ class HiddenMarkov:
 
     initial: Any
     transitions: Any
-    emissions: Emissions
+    emissions: Any
     parameters: dict[str, np.ndarray] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         initial = known_rows(self.initial, (None,), "initial")
         transitions = known_rows(self.transitions, (len(initial), len(initial)), "transitions")
-        if not isinstance(self.emissions, Emissions):
-            raise TypeError(f"emissions must be for example gridbayes.NormalEmissions(mu=, sigma=); it is {self.emissions!r}.")
-        known = {name: self.emissions.known(name, len(initial)) for name in self.emissions.names}
+        emissions = as_emissions(self.emissions)
+        known = {name: emissions.known(name, len(initial)) for name in emissions.names}
         if unknown := [name for name, value in known.items() if value is None]:
             raise ValueError(
                 f"HiddenMarkov needs numbers for {', '.join(unknown)} of its emissions. To learn them: "
@@ -114,7 +113,9 @@ class HiddenMarkov:
         for chain, n in enumerate(lengths):
             state[chain, :n] = self._path(int(n), rng)
         y = np.full(chains.y.shape, np.nan)
-        y[inside] = self.emissions.drawn(self.parameters, state[inside], None if chains.x is None else chains.x[inside], rng)
+        y[inside] = self.emissions.drawn(
+            self.parameters, state[inside], None if chains.x is None else chains.x[inside], rng
+        )
         axes = ("chain", "step")
         coordinates = {"chain": list(chains.labels), "step": np.arange(y.shape[1])}
         return xr.Dataset({"state": (axes, state), "y": (axes, y)}, coords=coordinates)
@@ -210,7 +211,9 @@ class HiddenStates:
 
         chains, steps, states = *self.chains.y.shape, self.model.states
         if (size := 8 * chains * (steps - 1) * states**2) > MOST:
-            raise ValueError(f"pairs would take {size / 2**30:.1f} GiB. Use expected_transitions, or fewer chains at once.")
+            raise ValueError(
+                f"pairs would take {size / 2**30:.2g} GiB. Use expected_transitions, or fewer chains at once."
+            )
         with jax.enable_x64(True):
             found = np.array(_pairs(*self._between))
         found[~self.chains.inside[:, 1:]] = np.nan
@@ -235,7 +238,7 @@ class HiddenStates:
         path = np.where(self.chains.inside, states, ENDED)
         return self._labelled("viterbi", path).assign_attrs(log_joint=log_joint.tolist())
 
-    def predict(self, k: int) -> "xr.DataArray":
+    def predict(self, k: Any) -> "xr.DataArray":
         """p(x_{T+h} | y), h = 1 ... k steps behind the end of each chain, (chain, ahead, state).
 
         >>> from gridbayes import NormalEmissions
@@ -249,7 +252,11 @@ class HiddenStates:
             raise ValueError(f"k must be a whole number of steps from 1; k is {k!r}.")
         now = np.exp(self._forward.log_filtered[:, -1])  # behind a chain's end the last step is repeated
         ahead = [now := now @ self.model.transitions for _ in range(k)]
-        coordinates = {"chain": list(self.chains.labels), "ahead": np.arange(1, k + 1), "state": np.arange(self.model.states)}
+        coordinates = {
+            "chain": list(self.chains.labels),
+            "ahead": np.arange(1, k + 1),
+            "state": np.arange(self.model.states),
+        }
         return xr.DataArray(np.stack(ahead, axis=1), coordinates, ("chain", "ahead", "state"), "predicted")
 
     def __repr__(self) -> str:

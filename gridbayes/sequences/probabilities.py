@@ -34,14 +34,22 @@ class Dirichlet:
             found = np.broadcast_to(np.asarray(self.concentration, float), shape)
         except ValueError:
             given = np.shape(self.concentration)
-            raise ValueError(f"{argument}: concentration must have shape {shape}, or be one number; its shape is {given}.")
+            raise ValueError(
+                f"{argument}: concentration must have shape {shape}, or be one number; its shape is {given}."
+            ) from None
         if not ((found > 0) & np.isfinite(found)).all():
-            raise ValueError(f"{argument}: concentration must be positive; it is {self.concentration}. Pass 1 for a uniform.")
+            raise ValueError(
+                f"{argument}: concentration must be positive; it is {self.concentration}. Pass 1 for a uniform."
+            )
         return found
 
     def __repr__(self) -> str:
         concentration = np.asarray(self.concentration)
-        return f"Dirichlet({concentration.tolist():g})" if concentration.ndim == 0 else f"Dirichlet({concentration.tolist()})"
+        return (
+            f"Dirichlet({concentration.tolist():g})"
+            if concentration.ndim == 0
+            else f"Dirichlet({concentration.tolist()})"
+        )
 
 
 def log_constant(concentration: Float[np.ndarray, "*rows state"]) -> float:
@@ -71,7 +79,9 @@ def known_rows(value: Any, shape: tuple[int | None, ...], argument: str) -> Floa
         row = int(wrong.argmax())
         where = argument if found.ndim == 1 else f"{argument}[{row}]"
         least = rows[row].min()
-        rule = f"sum to 1; it sums to {sums[row]:.9g}" if not least < 0 else f"hold no negative number; it holds {least:g}"
+        rule = (
+            f"sum to 1; it sums to {sums[row]:.9g}" if not least < 0 else f"hold no negative number; it holds {least:g}"
+        )
         raise ValueError(f"{where} must {rule}: {rows[row].tolist()}. Divide weights by their sum.")
     found /= found.sum(axis=-1, keepdims=True)
     found.setflags(write=False)
