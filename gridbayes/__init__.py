@@ -48,7 +48,17 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     )
     from gridbayes.program import Program
     from gridbayes.quadrature.quadrature import ModeError, QuadratureWarning, ResolutionError, quadrature
+    from gridbayes.sequences.emissions import (
+        CategoricalEmissions,
+        NormalEmissions,
+        PoissonEmissions,
+        RegressionEmissions,
+    )
+    from gridbayes.sequences.expectation import fit_hidden_markov
+    from gridbayes.sequences.hidden_markov import HiddenMarkov
     from gridbayes.sequences.labels import Alignment, align_labels
+    from gridbayes.sequences.probabilities import Dirichlet
+    from gridbayes.sequences.unknown import hidden_markov
     from gridbayes.storage import load
 
 __version__ = "0.1.0"
@@ -58,7 +68,9 @@ __all__ = [
     "Bernoulli",
     "Beta",
     "Binomial",
+    "CategoricalEmissions",
     "Cauchy",
+    "Dirichlet",
     "Explorer",
     "Exponential",
     "Flat",
@@ -68,19 +80,23 @@ __all__ = [
     "HalfCauchy",
     "HalfNormal",
     "HalfStudentT",
+    "HiddenMarkov",
     "InverseGamma",
     "Jeffreys",
     "Laplace",
     "LogNormal",
     "ModeError",
     "Normal",
+    "NormalEmissions",
     "Observations",
     "Poisson",
+    "PoissonEmissions",
     "Posterior",
     "PosteriorError",
     "Prior",
     "Program",
     "QuadratureWarning",
+    "RegressionEmissions",
     "ResolutionError",
     "Sensitivity",
     "StudentT",
@@ -93,8 +109,10 @@ __all__ = [
     "datasets",
     "enumerate",
     "explore",
+    "fit_hidden_markov",
     "gauss_legendre",
     "geomspace",
+    "hidden_markov",
     "lifetimes",
     "linear_regression",
     "linspace",

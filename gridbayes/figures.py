@@ -1,8 +1,9 @@
 """The figures of this project by name, in the order of the lessons: what `gridbayes figures` rebuilds."""
 
-from gridbayes.lessons import first, pooling, stories
+from gridbayes.lessons import first, pooling, stories, switching
 from gridbayes.lessons.registry import FIGURES
 
 __all__ = ["FIGURES", "LESSONS"]
 
 LESSONS = (first, pooling, stories)
+LESSONS = (first, pooling, switching)

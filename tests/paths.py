@@ -12,6 +12,7 @@ class Paths:
     """
 
     def __init__(self, initial, transitions, emission):
+        initial, transitions = np.asarray(initial), np.asarray(transitions)
         self.states = len(initial)
         self.path = np.array(list(itertools.product(range(self.states), repeat=len(emission))))
         self.p = np.zeros(len(self.path))

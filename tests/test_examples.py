@@ -25,6 +25,13 @@ PRINTED = {
     "eight_schools": ["log evidence -31.311347", "4.397", "3.598", "School A's coaching beats school C's"],
     # 1 / (1 + 2**-20 / B(16, 6)) and 16 / 22, by hand
     "own_memo": ["BENT    0.763067", "is 0.727273", "It takes 17 heads in 20 tosses"],
+    # forward, backward, Viterbi and EM in NumPy loops
+    "switching_regression": [
+        "idle  : 1.930 kW +0.0065 a degree, 7.2 hours",
+        "heated: 5.960 kW -0.2897 a degree, 14.3 hours",
+        "Heated in 81 of 120 hours, 29 hours",
+        "Wrong in 15 hours; as the fit numbers them, in 105.",
+    ],
     # sums over 676 x 676 x 20 cells of (mu, log sigma), (mu, log sigma), weight: 53.6988, 80.8298, -227.694635, .53214
     "mixture": ["53.7  0.916", "80.83  0.84", "log evidence -227.6946", "one by 20.8 in", "with probability 0.532"],
     # a sum over 141 x 240 x 240 equal cells in location, log width and the guess's logit: .248408, 1.208766, -56.674373

@@ -13,9 +13,9 @@ PACKAGE = ROOT / "gridbayes"
 
 LAYERS = [  # a file imports only from above it; files in one row do not know each other
     ["_types", "colours", "files", "terminal", "memos.text", "quadrature.supports", "quadrature.rules"],
-    ["sequences.messages"],
+    ["sequences.messages", "sequences.probabilities"],
     ["grids", "densities", "tables", "enumeration.row_sums"],
-    ["observations", "csvfile", "summaries", "rows", "memos.domains"],
+    ["observations", "csvfile", "summaries", "rows", "memos.domains", "sequences.chains"],
     [
         "datasets",
         "likelihoods",
@@ -59,6 +59,10 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
         "models.scales",
         "models.sweeps",
     ],
+    ["sequences.emissions"],
+    ["sequences.hidden_markov"],
+    ["sequences.expectation"],
+    ["sequences.unknown"],
     ["models.tails"],
     ["models.mixed", "models.predicted", "models.prediction", "models.ranks", "models.shrinkage"],
     ["models.components", "models.given_theta", "models.in_cells"],
@@ -95,6 +99,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     ["quickstart"],
     ["lessons.registry"],
     ["lessons.first", "lessons.pooling", "lessons.stories"],
+    ["lessons.switching"],
     ["lessons"],
     ["figures"],
     ["rebuild", "columns"],

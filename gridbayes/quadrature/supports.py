@@ -34,6 +34,8 @@ NAMED = {"real": (-math.inf, math.inf), "positive": (0.0, math.inf), "unit": (0.
 SUPPORTS = '"real", "positive", "unit", ("interval", low, high), (low, high), each also with a length K at its end, '
 SUPPORTS += '("simplex", K), ("ordered", K), or a prior'
 
+NEAR_1 = 1 - 2**-53  # the last number below 1
+
 type Values = np.ndarray | np.floating | jax.Array
 
 
@@ -239,11 +241,10 @@ class EvenSimplex(Simplex):
 
     def leading_line(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The coordinate of any component where it leads, and log |du/dx|, any shape."""
-        k = self.dimension
-        with np.errstate(divide="ignore", invalid="ignore"):
-            u = -ndtri_exp(k * np.log1p(-x))
-            log_share = (k - 1) * np.log1p(-x) if k > 1 else 0.0
-            return u, math.log(k) + log_share + 0.5 * u * u + 0.5 * math.log(2 * math.pi)
+        k, x = self.dimension, np.clip(x, 1e-300, NEAR_1)  # rounding puts nodes on the edge, where u has no end
+        log_left = np.log1p(-x)
+        u = -ndtri_exp(k * log_left)
+        return u, math.log(k) + (k - 1) * log_left + 0.5 * u * u + 0.5 * math.log(2 * math.pi)
 
 
 @dataclass(frozen=True)

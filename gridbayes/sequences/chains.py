@@ -113,9 +113,9 @@ def _inputs(outputs: Ragged, y: Float[np.ndarray, " cell"], x: Any) -> Float[np.
     """Inputs, (chain, step), known wherever there is an output."""
     found = _ragged("x", x)
     if found.labels != outputs.labels or (found.sizes != outputs.sizes).any():
+        lengths = [dict(zip(each.labels, each.sizes.tolist(), strict=True)) for each in (found, outputs)]
         raise ValueError(
-            f"x must have the chains and steps of y; its lengths are {dict(zip(found.labels, found.sizes.tolist(), strict=True))}, "
-            f"those of y {dict(zip(outputs.labels, outputs.sizes.tolist(), strict=True))}."
+            f"x must have the chains and steps of y; its lengths are {lengths[0]}, those of y {lengths[1]}."
         )
     values = _finite(found)
     if (lacking := np.isnan(values) & ~np.isnan(y)).any():

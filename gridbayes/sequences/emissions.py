@@ -22,7 +22,14 @@ from gridbayes.rows import read_rows
 from gridbayes.sequences.chains import Chains
 from gridbayes.sequences.probabilities import Dirichlet, known_rows
 
-__all__ = ["CategoricalEmissions", "Emissions", "NormalEmissions", "PoissonEmissions", "RegressionEmissions"]
+__all__ = [
+    "CategoricalEmissions",
+    "Emissions",
+    "NormalEmissions",
+    "PoissonEmissions",
+    "RegressionEmissions",
+    "as_emissions",
+]
 
 type Row = Float[np.ndarray, " row"]
 type Weights = Float[np.ndarray, "row state"]
@@ -109,6 +116,15 @@ class Emissions(ABC):
                     "has no other."
                 )
         return found
+
+
+def as_emissions(value: Any) -> Emissions:
+    """Emissions as they are, normal ones where they are left out; TypeError for anything else."""
+    if value is None:
+        return NormalEmissions()
+    if not isinstance(value, Emissions):
+        raise TypeError(f"emissions must be for example gridbayes.NormalEmissions(mu=, sigma=); it is {value!r:.80}.")
+    return value
 
 
 def _is_list(value: Any) -> bool:

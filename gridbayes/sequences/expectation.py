@@ -23,7 +23,7 @@ from jaxtyping import Float
 from gridbayes.models.coefficients import scale_of
 from gridbayes.sequences import messages
 from gridbayes.sequences.chains import Chains, read_chains
-from gridbayes.sequences.emissions import Emissions, NormalEmissions
+from gridbayes.sequences.emissions import Emissions, as_emissions
 from gridbayes.sequences.hidden_markov import HiddenMarkov, emission_table
 from gridbayes.sequences.probabilities import known_rows
 
@@ -68,7 +68,7 @@ def fit_hidden_markov(
     states: int = 2,
     *,
     x: Any = None,
-    emissions: Emissions | None = None,
+    emissions: Any = None,
     initial: Any = None,
     transitions: Any = None,
     restarts: int = 10,
@@ -103,7 +103,7 @@ def fit_hidden_markov(
     >>> fit_hidden_markov(y, 2).model.parameters["mu"].round(1).tolist()
     [0.1, 5.0]
     """
-    chains, emissions = read_chains(y, x), emissions or NormalEmissions()
+    chains, emissions = read_chains(y, x), as_emissions(emissions)
     states = checked_states(states, chains)
     for name, count in (("restarts", restarts), ("iterations", iterations)):
         if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
@@ -165,8 +165,8 @@ def maximised(
             at[i] = new if going[i] else at[i]
     if not alive.any():
         raise ArithmeticError(
-            f"every restart ended with a state that sits on one value of y, its sigma below {COLLAPSED:g} sds: the likelihood "
-            "has no maximum. Pass shared_sigma=True, a known sigma, or fewer states."
+            f"every restart ended with a state that sits on one value of y, its sigma below {COLLAPSED:g} sds: the "
+            "likelihood has no maximum. Pass shared_sigma=True, a known sigma, or fewer states."
         )
     reached = np.where(alive, np.nanmax(trace, axis=0), -np.inf)
     best = int(np.argmax(reached))

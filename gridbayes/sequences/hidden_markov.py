@@ -17,7 +17,7 @@ from jaxtyping import Float
 from gridbayes._types import Label
 from gridbayes.sequences import messages
 from gridbayes.sequences.chains import Chains, read_chains
-from gridbayes.sequences.emissions import Emissions
+from gridbayes.sequences.emissions import Emissions, as_emissions
 from gridbayes.sequences.probabilities import known_rows
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class HiddenMarkov:
 
     initial: Any
     transitions: Any
-    emissions: Emissions
+    emissions: Any
     parameters: dict[str, np.ndarray] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +65,8 @@ class HiddenMarkov:
                 f"emissions must be for example gridbayes.NormalEmissions(mu=, sigma=); it is {self.emissions!r}."
             )
         known = {name: self.emissions.known(name, len(initial)) for name in self.emissions.names}
+        emissions = as_emissions(self.emissions)
+        known = {name: emissions.known(name, len(initial)) for name in emissions.names}
         if unknown := [name for name, value in known.items() if value is None]:
             raise ValueError(
                 f"HiddenMarkov needs numbers for {', '.join(unknown)} of its emissions. To learn them: "
@@ -216,6 +218,7 @@ class HiddenStates:
         if (size := 8 * chains * (steps - 1) * states**2) > MOST:
             raise ValueError(
                 f"pairs would take {size / 2**30:.1f} GiB. Use expected_transitions, or fewer chains at once."
+                f"pairs would take {size / 2**30:.2g} GiB. Use expected_transitions, or fewer chains at once."
             )
         with jax.enable_x64(True):
             found = np.array(_pairs(*self._between))
@@ -241,7 +244,7 @@ class HiddenStates:
         path = np.where(self.chains.inside, states, ENDED)
         return self._labelled("viterbi", path).assign_attrs(log_joint=log_joint.tolist())
 
-    def predict(self, k: int) -> "xr.DataArray":
+    def predict(self, k: Any) -> "xr.DataArray":
         """p(x_{T+h} | y), h = 1 ... k steps behind the end of each chain, (chain, ahead, state).
 
         >>> from gridbayes import NormalEmissions

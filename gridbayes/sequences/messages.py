@@ -96,6 +96,7 @@ def log_evidence(
     sum the increments of `filtered`.
     """
     p, top = jnp.exp(log_transitions), log_emissions.max(axis=1)
+    top = jnp.where(jnp.isfinite(top), top, 0.0)
     b = jnp.exp(log_emissions - top[:, None])
 
     def step(state: tuple, at: tuple) -> tuple[tuple, None]:
@@ -103,7 +104,10 @@ def log_evidence(
         joint = (f[:, None] * p).sum(axis=0) * b_t
         c = joint.sum()
         inside = t < length
-        return (jnp.where(inside, joint / c, f), total + jnp.where(inside, jnp.log(c) + top_t, 0.0)), None
+        return (
+            jnp.where(inside, joint / jnp.where(c > 0, c, 1.0), f),
+            total + jnp.where(inside, jnp.log(c) + top_t, 0.0),
+        ), None
 
     log_f, log_c = _normalised(log_initial + log_emissions[0])
     later = (jnp.arange(1, len(b)), b[1:], top[1:])

@@ -37,6 +37,7 @@ class Dirichlet:
             raise ValueError(
                 f"{argument}: concentration must have shape {shape}, or be one number; its shape is {given}."
             )
+            ) from None
         if not ((found > 0) & np.isfinite(found)).all():
             raise ValueError(
                 f"{argument}: concentration must be positive; it is {self.concentration}. Pass 1 for a uniform."

@@ -2,10 +2,10 @@
 
     p(parameters | y) proportional to p(parameters) p(y | parameters),
 
-the states summed out by the forward messages (messages.py). What is given as numbers is known, and the posterior is that of the rest
-given it. Rows of transitions, the initial distribution and rows of categories lie on simplexes, each mapped to the line
-(quadrature/supports.py) with a Dirichlet prior. States that priors and known numbers treat alike have K! mirror images; one is
-integrated, K! of it is the evidence.
+the states summed out by the forward messages (messages.py). What is given as numbers is known, and the posterior is that of
+the rest given it. Rows of transitions, the initial distribution and rows of categories lie on simplexes, each mapped to the
+line (quadrature/supports.py) with a Dirichlet prior. States that priors and known numbers treat alike have K! mirror images;
+one is integrated, K! of it is the evidence.
 """
 
 import itertools
@@ -30,22 +30,23 @@ from gridbayes.quadrature.target import MEMORY, Target
 from gridbayes.quadrature.whitening import BUDGET, Plan
 from gridbayes.sequences import messages
 from gridbayes.sequences.chains import Chains, read_chains
-from gridbayes.sequences.emissions import Emissions, NormalEmissions
+from gridbayes.sequences.emissions import Emissions, as_emissions
 from gridbayes.sequences.expectation import checked_states, known_of, maximised
 from gridbayes.sequences.hidden_markov import emission_table
 from gridbayes.sequences.probabilities import Dirichlet, log_constant
 
-__all__ = ["hidden_markov"]
+__all__ = ["Unknown", "hidden_markov"]
 
 RESTARTS, ITERATIONS, TOL = 5, 200, 1e-6  # of EM, which says where the search for the mode starts
+ALIKE = 1e-12  # numbers this close are the same for states that trade places
 COPIES = math.factorial(MOST)  # orders of states that are looked at
 SOFTENED = 0.1  # how far probabilities move from EM's, which may be 0, towards even ones
 ROWS = {"transitions": "transition", "probability": "probability"}  # matrices, and what their rows are called
+REMEDY = "Pass priors that differ by state, or fewer states."
 ADVICE = Advice(
-    "They are other readings of the same chains, or mirror images of states that priors tell apart too little. Pass priors that "
-    "differ by state, or fewer states.",
-    "Pass priors that differ by state, or fewer states.",
-    "Pass priors that differ by state, or fewer states.",
+    f"They are other readings of the same chains, or mirror images of states that priors hardly tell apart. {REMEDY}",
+    REMEDY,
+    REMEDY,
 )
 
 
@@ -54,7 +55,7 @@ def hidden_markov(
     states: int = 2,
     *,
     x: Any = None,
-    emissions: Emissions | None = None,
+    emissions: Any = None,
     initial: Any = None,
     transitions: Any = None,
     rule: str = "auto",
@@ -68,16 +69,16 @@ def hidden_markov(
     y : chains: a dict {label: numbers}, a list of lists, an array (chain, step), or one chain. None and NaN are missing
         steps. x : inputs in the same form, where emissions need them.
     states : K, at least 2.
-    emissions : `NormalEmissions`, `RegressionEmissions`, `PoissonEmissions` or `CategoricalEmissions`; left out: normal. Their
-        parameters are numbers, known; priors, or one a state; or left out, for default priors that the title states.
+    emissions : `NormalEmissions`, `RegressionEmissions`, `PoissonEmissions` or `CategoricalEmissions`; left out: normal.
+        Their parameters are numbers, known; priors, or one a state; or left out, for default priors that the title states.
     initial : p(x_1), known numbers (state,); or a Dirichlet; left out: Dirichlet(1).
     transitions : p(x_{t+1} | x_t), known numbers (from, to); or a Dirichlet of every row; left out: Dirichlet(1).
     rule, order, budget : as in `quadrature`.
 
     Returns
     -------
-    Posterior of what is not known, by state 0 ... K - 1: the emissions' parameters, `initial`, and `transition_j`, the row of
-    transitions from state j. Where priors do not tell states apart they are numbered by the emissions' first parameter,
+    Posterior of what is not known, by state 0 ... K - 1: the emissions' parameters, `initial`, and `transition_j`, the row
+    of transitions from state j. Where priors do not tell states apart they are numbered by the emissions' first parameter,
     upwards at the mode, and the log evidence is that of all K! labellings. A title that ends in `given` names what is known:
     the posterior is too narrow where that was estimated from the same data.
 
@@ -110,10 +111,11 @@ def hidden_markov(
             "nothing is left to learn: every parameter is known. Use gridbayes.HiddenMarkov(...).condition(y)."
         )
     return _Unknown(chains, emissions, states, known, learned).posterior(Plan(rule, order, budget))
+    return Unknown.of(y, states, x, emissions, initial, transitions).posterior(Plan(rule, order, budget))
 
 
 @dataclass(frozen=True, eq=False)
-class _Unknown:
+class Unknown:
     """A model with its chains, what is known of it, and the priors of the rest, by name."""
 
     chains: Chains
@@ -121,6 +123,26 @@ class _Unknown:
     states: int
     known: Mapping[str, np.ndarray]
     learned: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, y: Any, states: Any, x: Any, emissions: Any, initial: Any, transitions: Any) -> "Unknown":
+        """The arguments of `hidden_markov`, checked."""
+        chains, emissions = read_chains(y, x), as_emissions(emissions)
+        states = checked_states(states, chains)
+        emissions.require(chains)
+        given = {"initial": initial, "transitions": transitions}
+        numbers = {name: None if isinstance(value, Dirichlet) else value for name, value in given.items()}
+        known = known_of(emissions, states, **numbers)
+        learned: dict[str, Any] = {n: emissions.priors(n, states, chains) for n in emissions.names if n not in known}
+        for name, shape in (("initial", (states,)), ("transitions", (states, states))):
+            if name not in known:
+                prior = given[name] if isinstance(given[name], Dirichlet) else Dirichlet()
+                learned[name] = Dirichlet(prior.of_shape(shape, name))
+        if not learned:
+            raise ValueError(
+                "nothing is left to learn: every parameter is known. Use gridbayes.HiddenMarkov(...).condition(y)."
+            )
+        return cls(chains, emissions, states, known, learned)
 
     @property
     def title(self) -> str:
@@ -157,10 +179,13 @@ class _Unknown:
             len({(repr(p), p.lpdf) for p in each}) == 1 for each in self.learned.values() if isinstance(each, tuple)
         ) and all(
             np.array_equal(_in_order(name, value, order), value) for order in orders for name, value in numbers.items()
+            np.allclose(_in_order(name, value, order), value, rtol=ALIKE, atol=0)
+            for order in orders
+            for name, value in numbers.items()
         )
 
     def exchange(self, space: Space) -> Exchange:
-        """What trades places where states are alike: emissions, initial distribution, rows and columns of the transitions."""
+        """What trades places where states are alike: emissions, initial probabilities, rows and columns of transitions."""
         if not self.alike:
             return Exchange.of(space, ())
         rows = tuple(self._rows(name) for name in ROWS if name in self.learned)
@@ -263,7 +288,7 @@ def _density(
     rows: tuple[tuple[str, tuple[str, ...]], ...],
     possible: bool,
 ) -> Callable:
-    """log p(y, parameters) for these emissions, the log densities of their priors by state, and rows of matrices that are learned.
+    """log p(y, parameters) for these emissions, the log densities of their priors by state, and rows that are learned.
 
     `possible` : whether all transitions are, so that the faster sum will do (messages.py).
     """
