@@ -5,5 +5,4 @@ from gridbayes.lessons.registry import FIGURES
 
 __all__ = ["FIGURES", "LESSONS"]
 
-LESSONS = (first, pooling, stories)
-LESSONS = (first, pooling, switching)
+LESSONS = (first, pooling, stories, switching)

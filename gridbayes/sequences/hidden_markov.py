@@ -60,11 +60,6 @@ class HiddenMarkov:
     def __post_init__(self) -> None:
         initial = known_rows(self.initial, (None,), "initial")
         transitions = known_rows(self.transitions, (len(initial), len(initial)), "transitions")
-        if not isinstance(self.emissions, Emissions):
-            raise TypeError(
-                f"emissions must be for example gridbayes.NormalEmissions(mu=, sigma=); it is {self.emissions!r}."
-            )
-        known = {name: self.emissions.known(name, len(initial)) for name in self.emissions.names}
         emissions = as_emissions(self.emissions)
         known = {name: emissions.known(name, len(initial)) for name in emissions.names}
         if unknown := [name for name, value in known.items() if value is None]:
@@ -217,7 +212,6 @@ class HiddenStates:
         chains, steps, states = *self.chains.y.shape, self.model.states
         if (size := 8 * chains * (steps - 1) * states**2) > MOST:
             raise ValueError(
-                f"pairs would take {size / 2**30:.1f} GiB. Use expected_transitions, or fewer chains at once."
                 f"pairs would take {size / 2**30:.2g} GiB. Use expected_transitions, or fewer chains at once."
             )
         with jax.enable_x64(True):

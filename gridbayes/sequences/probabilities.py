@@ -36,7 +36,6 @@ class Dirichlet:
             given = np.shape(self.concentration)
             raise ValueError(
                 f"{argument}: concentration must have shape {shape}, or be one number; its shape is {given}."
-            )
             ) from None
         if not ((found > 0) & np.isfinite(found)).all():
             raise ValueError(
