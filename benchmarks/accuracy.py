@@ -221,13 +221,13 @@ def compared(problem: Problem) -> list[Quantity]:
 
 def settled(rows: Rows) -> tuple[Continuum, float]:
     """The truth at the first step whose half changes no moment, and the change that was left."""
-    truth = Continuum(rows, STEPS[0])
+    before = Continuum(rows, STEPS[0])
     for step in STEPS[1:]:
-        finer = Continuum(rows, step)
-        doubt = max(_changes(rows, truth, finer))
+        truth = Continuum(rows, step)
+        doubt = max(_changes(rows, before, truth))
         if doubt < 1e-12:
             break
-        truth = finer
+        before = truth
     return truth, doubt
 
 
