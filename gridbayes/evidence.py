@@ -266,9 +266,12 @@ def _window(prior: Prior, n: float, squares: float) -> tuple[float, float, float
     """The log sigma between which the prior and n rows with this sum of squares leave any weight, and the sd of their peak.
 
     Where prior and rows disagree the peak may be narrower than what is first looked at: the window narrows until it fills.
+    It starts within the prior's support, which may be narrower than any step.
     """
     centre = float(np.log(np.sqrt(squares / n) or 1.0))
-    first, last = centre - 80.0, centre + 80.0
+    low, high = prior.support
+    first = np.log(low) if low > 0 else min(centre, np.log(high)) - 80.0
+    last = np.log(high) if high < np.inf else max(centre, first) + 80.0
     while True:
         log_sigma = np.linspace(first, last, 6401)
         with np.errstate(over="ignore"):

@@ -159,7 +159,7 @@ class Posterior(Questions):
     def contrast(self, first: "Hashable | Mapping[Hashable, Any]", second: Hashable = None) -> "Posterior":
         """The exact posterior of theta[first] - theta[second], as a Posterior of one parameter, `difference`; or of any
         linear combination, `contrast({"A": 1, "B": -0.5, "C": -0.5})`, whose parameter is `combination`.
-        Where groups learn their own sigmas or rows are not normal, a combination's weights sum to 0.
+        On explicit grids the nodes of theta lie at equal steps and weights have simple ratios.
 
         Of a regression with several inputs it is that of slopes, of lifetimes in segments that of their means. The groups are independent given the other parameters,
         not marginally: their common dependence is kept.

@@ -52,6 +52,7 @@ LAYERS = [  # a file imports only from above it; files in one row do not know ea
     [
         "models.covaried",
         "models.draws",
+        "models.lattice",
         "models.least_squares",
         "models.left_out",
         "models.mirrored",

@@ -46,6 +46,9 @@ from gridbayes.summaries import Marginal
 __all__ = ["ByGroup"]
 
 FEW = (32, 16)  # values of tau, and of mu given it: ranks are smooth in them
+MOVING = (
+    48  # values of mu given tau for a sum that moves with it: the rule then sums exp(i u mu) to 1e-12 up to u = 6 sds
+)
 LIGHT = 1e-16  # of the heaviest tau: what it may weigh and be left out of a contrast
 SCALE_STEP = 0.07  # of the rule for sums over tau: what a window of several units resolves to 1e-11
 ROUGH_NODES, SCALE_NODES = 32, 64  # to look for its window; what it has at least
@@ -56,6 +59,15 @@ type Density = tuple[Grid, np.ndarray]  # a grid and the log density at its node
 def _smoothed_at(grid: Grid, log_g: np.ndarray, c: float, width: np.ndarray) -> np.ndarray:
     """log int g(x) N(c; x, width) dx for each width."""
     return log_smoothed(grid, np.broadcast_to(log_g[:, None], (len(grid), len(width))), np.array([c]), width)[0]
+
+
+def _quartered(grid: Grid, log_f: Float[np.ndarray, "node column"]) -> tuple[Grid, Float[np.ndarray, "finer column"]]:
+    """Panels of a quarter of the width, and on them what is a polynomial in each of the grid's own: as tau goes to 0 mu may
+    be much closer known than its marginal says."""
+    edges, parts = grid.edges, np.arange(4) / 4
+    fine = in_panels(np.append((edges[:-1, None] + np.diff(edges)[:, None] * parts).ravel(), edges[-1]), grid.order)
+    nodes, panel = fine.nodes.reshape(-1, grid.order), np.repeat(np.arange(len(edges) - 1), 4)
+    return fine, np.stack([interpolated(grid, column, nodes, panel).ravel() for column in log_f.T], axis=1)
 
 
 def _normalised(log_p: Float[np.ndarray, "mu tau"]) -> Float[np.ndarray, "mu tau"]:
@@ -403,16 +415,14 @@ class ByGroup(Answers):
         """sum of weights[d] theta_d."""
         self.model.require_thetas("contrast")
         if self.model.kind == "no":
-            return self._few_cells.combination(weights)
-        if abs(weights.sum()) > 1e-9 * np.abs(weights).sum():
-            raise ValueError(
-                f"contrast needs weights that sum to 0 where groups learn their own sigmas or rows are not normal; they sum "
-                f"to {weights.sum():g}. A sum moves with mu: post.sample(n) has draws of it."
-            )
+            return self._few_cells.combination(weights, np.zeros(1), np.ones((1, 1)))
         mass = np.exp(log_sum_exp(self.log_w.T))
         kept = mass > LIGHT * mass.max()
-        cells = self._cells(self.grids["tau"].nodes[kept], mass[kept], self.log_evidence.sum(axis=0)[:, kept])
-        return cells.combination(weights)
+        grid, table = _quartered(self.grids["mu"], self.log_evidence.sum(axis=0)[:, kept])
+        of_mu = self._of_mu(grid, table)
+        return self._cells(self.grids["tau"].nodes[kept], mass[kept], grid, of_mu).combination(
+            weights, grid.nodes, of_mu
+        )
 
     def weights_of_rows(self) -> Float[np.ndarray, " group"]:
         """The share of each estimate that is the group's own rows (shrinkage.py)."""
@@ -436,19 +446,23 @@ class ByGroup(Answers):
         nodes, mass = few_of_scale(tau.grid.nodes, tau.masses[None], FEW[0])
         mu = self.grids["mu"].nodes
         table = self._of_groups(lambda group: group.log_evidence(mu, nodes[0]), self.groups).sum(axis=0)
-        return self._cells(nodes[0], mass[0], table)
+        return self._cells(nodes[0], mass[0], self.grids["mu"], self._of_mu(self.grids["mu"], table))
 
     def _cells(
         self,
         tau: Float[np.ndarray, " tau"],
         mass: Float[np.ndarray, " tau"],
-        log_evidence: Float[np.ndarray, "mu tau"],
+        grid: Grid,
+        of_mu: Float[np.ndarray, "tau mu"],
     ) -> InCells:
-        """These values of tau, and a few of mu given each by Gauss's rule, from log p(t | mu, tau) at the nodes of mu."""
-        grid = self.grids["mu"]
-        log_p = log_evidence.T + self.model.priors["mu"].logpdf(grid.nodes) + grid.log_weight
-        mu, share = gauss_rule(grid.nodes, np.exp(log_p - log_sum_exp(log_p)[:, None]), FEW[1])
+        """These values of tau, and a few of mu given each by Gauss's rule, from p(mu | tau, t) on a grid."""
+        mu, share = gauss_rule(grid.nodes, of_mu, FEW[1])
         return InCells(self.groups, standard_normal, tau, mu, (mass / mass.sum())[:, None] * share)
+
+    def _of_mu(self, grid: Grid, log_evidence: Float[np.ndarray, "mu tau"]) -> Float[np.ndarray, "tau mu"]:
+        """p(mu | tau, t) at the nodes of a grid, from log p(t | mu, tau)."""
+        log_p = log_evidence.T + self.model.priors["mu"].logpdf(grid.nodes) + grid.log_weight
+        return np.exp(log_p - log_sum_exp(log_p)[:, None])
 
     # --- draws --------------------------------------------------------------------------------------------------------
 

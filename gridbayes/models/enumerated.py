@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +30,7 @@ from gridbayes.engine import Arguments, arguments_of, log_prior, shared_masses
 from gridbayes.grids import Grid
 from gridbayes.likelihoods import known_sigma, learned_sigma
 from gridbayes.models.answers import Answers
+from gridbayes.models.lattice import lattice_sum
 from gridbayes.models.left_out import Swaps
 from gridbayes.models.pooling import Pooling
 from gridbayes.models.prediction import NewRows, Prediction, mixed_rows
@@ -43,6 +45,7 @@ __all__ = ["enumerated"]
 KEPT = 8  # data sets whose tables are kept, and grids whose populations are
 LARGE = 700.0  # exp of more overflows
 LIGHT = 1e-10  # of the heaviest cell: a lighter one moves no rank's probability by more than 1e-8
+NOTHING = 1e-17  # of the same: one that adds nothing to a sum of masses
 LOST = 1e-9  # of the mass of a p(theta_d | t), in a product
 
 
@@ -278,16 +281,28 @@ class _Enumeration(Answers):
     def rank(self) -> Float[np.ndarray, "group rank"]:
         """P(rank of d = r | t): given the shared parameters the thetas are independent, on the nodes (ranks.py)."""
         self.model.require_thetas("rank")
+        weight, masses = self._given_cells(LIGHT)
+        every = np.arange(len(self.model.observations))
+        return table_ranks(weight, lambda cells: masses(every, cells), len(self.grids["theta"]), len(every))
+
+    def combination(self, weights: Float[np.ndarray, " group"]) -> Marginal:
+        """sum of weights[d] theta_d, on the sums of their nodes (lattice.py)."""
+        self.model.require_thetas("contrast")
+        mass, masses = self._given_cells(NOTHING)
+        return lattice_sum(self.grids["theta"], weights, mass, masses)
+
+    def _given_cells(self, light: float) -> tuple[np.ndarray, Callable[[Any, np.ndarray], np.ndarray]]:
+        """The masses of cells that are no lighter than this beside the heaviest, and p(theta_d | cell, t) of groups d in
+        some of these cells, (cell, theta) with the axis of d before: given the shared parameters thetas are independent."""
         weight, k = self._cell_masses(), np.asarray(self.tables.population.k)
-        s, h = np.nonzero(weight > LIGHT * weight.max())
+        s, h = np.nonzero(weight > light * weight.max())
         log_m, log_own = np.asarray(self.tables.log_m), np.asarray(self.tables.log_likelihood)
 
-        def masses(cells: np.ndarray) -> Float[np.ndarray, "group cell theta"]:
+        def masses(d: int | np.ndarray, cells: np.ndarray) -> np.ndarray:
             i, j = s[cells], h[cells]
-            return k[j] * np.exp(log_own[:, i] - log_m[:, i, j][..., None])
+            return k[j] * np.exp(log_own[d][..., i, :] - log_m[d][..., i, j][..., None])
 
-        weight = weight[s, h] / weight[s, h].sum()
-        return table_ranks(weight, masses, len(self.grids["theta"]), len(self.model.observations))
+        return weight[s, h] / weight[s, h].sum(), masses
 
     def sample(self, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Draws of nodes: the shared parameters by their masses, then each group's theta given them, its sigma given it."""

@@ -9,9 +9,14 @@ each on panels of its own. A sum S = sum_d w_d theta_d has in a cell the charact
     E[exp(i u S)] = exp(i u mu sum_d w_d) prod_d E[exp(i u tau w_d z_d)];
 
 averaged over mu it is inverted by the trapezoid rule, which is right to rounding for densities this smooth, and the
-densities are mixed over tau. Source: Abate & Whitt (1992), "The Fourier-series method for inverting transforms of
-probability distributions", Queueing Systems 10:5-88. Without pooling there is one cell, z is theta, and its prior takes N's
-place.
+densities are mixed over tau. In mu it turns as exp(i u b mu), b the slope of E[S | mu, tau, t]; what is left is smooth and
+known at few mu_j, between which it is the polynomial through them, so that with l_j their Lagrange polynomials
+
+    E[exp(i u S)] = sum_j  g_j(u) int p(mu | tau, t) l_j(mu) exp(i u b mu) dmu,     g_j = E[exp(i u (S - b mu)) | mu_j].
+
+Sources: Abate & Whitt (1992), "The Fourier-series method for inverting transforms of probability distributions", Queueing
+Systems 10:5-88; Filon (1928), Proc. R. Soc. Edinburgh 49:38-47, on integrals of what turns fast. Without pooling there is
+one cell, z is theta, and its prior takes N's place.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,8 +38,10 @@ __all__ = ["InCells", "standard_normal"]
 REACH = 30.0  # taus from mu within which a theta is looked for
 STEPS = np.array([-30, -18, -11, -7, -4, -1.5, 0, 1.5, 4, 7, 11, 18, 30])  # first panels about mu, in taus
 WINDOW = 32.0  # sds of a sum in one period of its Fourier series
-HIGHEST = 2**10  # frequencies, in periods: what a sum may need where its groups' likelihoods have poles
+LEAST, HIGHEST = 32, 2**10  # frequencies, in periods: what a sum may need where its groups' likelihoods have poles
+NOTHING = 1e-30  # of p(mu | tau, t): where polynomials through the rest may be anything
 FADED = 1e-8  # what a characteristic function may be where it is cut off
+NEGLIGIBLE = 1e-11  # the same times the mass of its tau
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +111,25 @@ class InCells:
 
     # --- combinations -------------------------------------------------------------------------------------------------
 
-    def combination(self, weights: Float[np.ndarray, " group"]) -> Marginal:
-        """sum of weights[d] theta_d; the weights sum to 0, so that few values of mu are enough, or mu is known."""
+    def combination(
+        self,
+        weights: Float[np.ndarray, " group"],
+        nodes: Float[np.ndarray, " node"],
+        of_mu: Float[np.ndarray, "tau node"],
+    ) -> Marginal:
+        """sum of weights[d] theta_d; `of_mu` are the masses of p(mu | tau, t) at nodes that resolve it."""
         used, mass = np.flatnonzero(weights), self.mass.sum(axis=1)
         kept = weighty(mass, mass * self.tau**2).tolist()
         series = [
-            _Series.of(self.mu[k], self.tau[k], self.mass[k], weights[used], self.laws(k, used.tolist())) for k in kept
+            _Series.of(
+                self.mu[k],
+                self.tau[k],
+                (nodes, of_mu[k]),
+                weights[used],
+                self.laws(k, used.tolist()),
+                max(FADED, NEGLIGIBLE / mass[k]),
+            )
+            for k in kept
         ]
         mean, sd = (np.array([getattr(one, name) for one in series]) for name in ("mean", "sd"))
 
@@ -134,34 +154,37 @@ class _Series:
         cls,
         mu: Float[np.ndarray, " mu"],
         tau: float,
-        mass: Float[np.ndarray, " mu"],
+        of_mu: tuple[Float[np.ndarray, " node"], Float[np.ndarray, " node"]],
         weights: Float[np.ndarray, " used"],
         laws: list[list[Marginal]],
+        faded: float,
     ) -> "_Series":
-        share, weights = mass / mass.sum(), tau * weights
+        """As long as its characteristic function has not `faded`."""
+        nodes, between = _through(mu, *of_mu)
+        share, weights = between.sum(axis=1), tau * weights
         z, v = (np.array([[getattr(law, name) for law in of_mu] for of_mu in laws]) for name in ("mean", "var"))
         centre = weights.sum() / tau * mu + z @ weights
         mean = float(share @ centre)
         sd = float(np.sqrt(share @ (v @ weights**2 + (centre - mean) ** 2)))
-        count = 32
-        while True:
-            u = 2 * np.pi / (WINDOW * sd) * np.arange(1, count + 1)
-            phi = np.zeros(count, complex)
-            for j, of_mu in enumerate(laws):
-                own = share[j] * np.exp(1j * u * (centre[j] - mean))
-                for w, law, of_z in zip(weights, of_mu, z[j], strict=True):
-                    turn = np.exp(1j * u[0] * w * (law.grid.nodes - of_z))
-                    own *= np.cumprod(np.broadcast_to(turn, (count, len(turn))), axis=0) @ law.masses
-                phi += own
-            if np.abs(phi[-4:]).max() < FADED:
-                return cls(mean, sd, phi)
-            if count >= HIGHEST:
+        u, phi = 2 * np.pi / (WINDOW * sd), []
+        apart, masses = _padded(laws, z)  # (mu, used, node)
+        turn, own = np.exp(1j * u * weights[:, None] * apart), masses.astype(complex)
+        slope = share @ ((mu - share @ mu) * centre) / max(share @ (mu - share @ mu) ** 2, np.finfo(float).tiny)
+        straight = np.exp(1j * u * (centre - mean - slope * (mu - share @ mu)))
+        along = np.exp(1j * u * slope * (nodes - share @ mu))
+        rest, between = np.ones(len(mu), complex), between.astype(complex)
+        while len(phi) < LEAST or np.abs(phi[-4:]).max() >= faded:
+            if len(phi) == HIGHEST:
                 raise PosteriorError(
                     f"the density of a sum of thetas is not smooth at tau = {tau:.3g}: its characteristic function is still "
-                    f"{np.abs(phi[-4:]).max():.1g} at {u[-1] * sd:.3g} / sd. A group of one row that learns its sigma has a "
-                    "pole: leave it out, or share sigma."
+                    f"{np.abs(phi[-4:]).max():.1g} at {len(phi) * u * sd:.3g} / sd. A group of one row that learns its "
+                    "sigma has a pole: leave it out, or share sigma."
                 )
-            count += max(8, count // 4)
+            own *= turn
+            rest *= straight
+            between *= along
+            phi.append(np.sum(between.sum(axis=1) * rest * own.sum(axis=2).prod(axis=1)))
+        return cls(mean, sd, np.array(phi))
 
     def density(self, x: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """p(x), 0 outside the period: no mass is there."""
@@ -170,6 +193,28 @@ class _Series:
         turn = np.exp(-2j * np.pi / WINDOW * np.outer(z[inside], np.arange(1, len(self.phi) + 1)))
         result[inside] = (1 + 2 * (turn @ self.phi).real) / (WINDOW * self.sd)
         return result
+
+
+def _through(
+    mu: Float[np.ndarray, " mu"], nodes: Float[np.ndarray, " node"], p: Float[np.ndarray, " node"]
+) -> tuple[Float[np.ndarray, " kept"], Float[np.ndarray, "mu kept"]]:
+    """The nodes with any mass p, and p(node) l_j(node): a polynomial through values at mu, summed over the nodes."""
+    nodes, p = nodes[p > NOTHING], p[p > NOTHING]
+    same = np.eye(len(mu), dtype=bool)
+    apart = np.where(same, 1.0, mu[:, None] - mu)
+    factors = np.where(same[..., None], 1.0, (nodes - mu[:, None]) / apart[..., None])
+    return nodes, p / p.sum() * factors.prod(axis=1)
+
+
+def _padded(
+    laws: list[list[Marginal]], mean: Float[np.ndarray, "mu used"]
+) -> tuple[Float[np.ndarray, "mu used node"], Float[np.ndarray, "mu used node"]]:
+    """How far the nodes of each law are from its mean, and their masses: 0 where a law has fewer nodes."""
+    apart, masses = np.zeros((2, *mean.shape, max(len(law.grid) for of_mu in laws for law in of_mu)))
+    for j, of_mu in enumerate(laws):
+        for i, law in enumerate(of_mu):
+            apart[j, i, : len(law.grid)], masses[j, i, : len(law.grid)] = law.grid.nodes - mean[j, i], law.masses
+    return apart, masses
 
 
 def standard_normal(z: np.ndarray) -> np.ndarray:

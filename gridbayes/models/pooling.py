@@ -205,7 +205,6 @@ class Pooling:
 
 
 INSTEAD = {  # what to use on explicit grids
-    "combination": "It is for automatic grids. Instead post.contrast(first, second) is the difference of two groups",
     "weights_of_rows": "It is for automatic grids where groups learn their own sigmas or rows are not normal. Instead "
     "post.summary() has the estimates with their intervals",
 }
