@@ -271,6 +271,17 @@ def test_what_is_no_value_is_said_in_place(known, name, typed, said):
     assert shell.message.value == "" and shell.picture.value != picture
 
 
+def test_a_known_sd_is_typed_and_taken_back(known):
+    shell, state = Shell(known), known.state
+    shell.inputs["errors[MATH]"].value = "2"
+    assert known.state["errors"] == {"MATH": (2,)}
+    assert numbers_in(shell.picture.value)["theta[MATH]"] != numbers_in(known.reset().frame())["theta[MATH]"]
+    shell = Shell(known)
+    shell.inputs["errors[MATH]"].value = "2"
+    shell.inputs["errors[MATH]"].value = ""
+    assert known.state == state
+
+
 def test_the_last_value_is_not_deleted(known):
     shell = Shell(known)
     for group in ROWS:

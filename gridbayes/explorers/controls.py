@@ -113,7 +113,7 @@ class Table:
 
     Parameters
     ----------
-    least : how many numbers there must be in all.
+    least : how many numbers there must be in all; a table that may be empty has no groups without any.
     positive : whether all must be above 0.
     fixed : whether no group can be added, and each has as many numbers as any other.
     """
@@ -130,6 +130,7 @@ class Table:
         if not isinstance(value, Mapping):
             raise TypeError(f"{self.name} must be numbers by group; {self.name} is {value!r}. Pass a dict of lists.")
         table = {str(group): numbers_of(self.name, group, cell) for group, cell in value.items()}
+        table = {group: cell for group, cell in table.items() if cell or self.least}
         count = sum(map(len, table.values()))
         if count < self.least:
             raise ValueError(

@@ -43,8 +43,9 @@ def page(browser, tmp_path_factory):
 def shown(page, name):
     """The explorer of that name, with all of its controls in sight, in its first state."""
     root = page.locator(".gb-explorer").nth(NAMES.index(name))
-    if not root.get_by_role("button", name="More", expanded=True).count():
+    if not root.locator(".widget-play").first.is_visible():
         root.get_by_text("More", exact=True).click()
+        root.locator(".widget-play").first.wait_for()
     root.get_by_role("button", name="Reset").click()
     expect(root.locator("path.last")).to_have_count(0)
     return root
@@ -142,10 +143,12 @@ def test_a_value_is_dragged_in_the_picture_and_typed_back(explorers, name, shown
     mouse.move(x - 30, y, steps=4)
     expect(shown.locator("[role=img]")).not_to_have_attribute("aria-label", first)
     mouse.up()
-    shown.page.wait_for_function(
-        "([hand, x]) => { const box = hand.getBoundingClientRect(); return Math.abs(box.x + box.width / 2 - x) < 3; }",
-        arg=[shown.locator(f'.hand[data-x="{group}"][data-place="{place}"]').element_handle(), x - 30],
-    )
+    followed = """([root, hand, x]) => {
+        const box = root.querySelector(hand).getBoundingClientRect();
+        return Math.abs(box.x + box.width / 2 - x) < 3;
+    }"""
+    hand = f'.hand[data-x="{group}"][data-place="{place}"]'
+    shown.page.wait_for_function(followed, arg=[shown.element_handle(), hand, x - 30])
     assert numbers_of(shown) != old
     assert [cell.input_value() for cell in cells] != texts
     for cell, text in zip(cells, texts, strict=True):
