@@ -51,6 +51,15 @@ PRINTED = {
         "between -2.7730 and -0.4173",
         "with probability 0.00867",
     ],
+    # normal conditioning by hand: 7/10, -1/6, 1/8; told backwards th1 has mean (th2 + th3) / 3, and E th3 = -1/3
+    "story": [
+        "y2 = -0.5, th2 = 2: E th1 = 0.700000",
+        "do(th2 = 2): E th1 = -0.166667",
+        "y1 = 1: E th1 = 0.125000",
+        "The joint has 43,046,721 cells",
+        "me: observes_event(wpp=exp(at(log_p_y2, nature.th3)))  # y2 = -0.5",
+        "gives E th1 = 0.555556",
+    ],
     # means: reference/tutorial_numbers.json, learned_variance at (1, 1), continuum
     "ragged_punctuality": [
         "log evidence -30.291932",

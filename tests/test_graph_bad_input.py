@@ -92,6 +92,7 @@ DIAMOND = told(tables())
         (lambda: FORK.condition(y1="high"), ValueError, "y1 has no value 'high'"),
         (lambda: FORK.condition(y1=None), TypeError, "y1 must be a number, a text or a list of them; it is None"),
         (lambda: FORK.condition(y1=[]), ValueError, r"y1 must have a row at least; it is \[\]"),
+        (lambda: FORK.condition(y1=[[1, 2]] * 2), TypeError, "y1 must be a number, a text or a list of them; it is"),
         (lambda: RAIN.condition(rain="snow"), ValueError, "rain has no value 'snow'; its values are no, yes."),
         (lambda: DIAMOND.condition(d=1.5), ValueError, "d must be one of its values: .* it is 1.5, between 1 and 2."),
         (lambda: gb.Graph().node("p", gb.linspace(0, 1, 11), gb.Uniform(0, 1)).condition(p=0.25), ValueError,

@@ -189,7 +189,7 @@ class Answers:
         """The story on grids of half the nodes; itself where no node is continuous, None where a grid is too small."""
         halved = {name: self.nodes[name].domain.coarser for name in self.nodes if self.continuous(name)}
         if not halved:
-            return self
+            return self  # pyright: ignore[reportReturnType]
         if None in halved.values():
             return None
         domains = {name: halved.get(name) or node.domain for name, node in self.nodes.items()}

@@ -116,7 +116,10 @@ class LogDensity(Rule):
 
     arguments: tuple[str, ...]
     function: Callable[..., Any]
-    tabular = False
+
+    @property
+    def tabular(self) -> bool:
+        return False
 
     def log_density(self, own: Floats, given: tuple[Floats, ...], shape: Shape) -> Floats:
         values = [as_written(domain, x)[..., None] for domain, x in zip(self.parents, given, strict=True)]
@@ -237,7 +240,10 @@ class Table(Rule):
     """Probabilities, (*parents, value), that sum to 1 over the node's values."""
 
     masses: Floats
-    tabular = True
+
+    @property
+    def tabular(self) -> bool:
+        return True
 
     def log_density(self, own: Floats, given: tuple[Floats, ...], shape: Shape) -> Floats:
         rows = tuple(places(domain, x)[..., None] for domain, x in zip(self.parents, given, strict=True))

@@ -1,6 +1,7 @@
 """The values of a node: a grid, numbers, or labels; inside they are numbers, those of labels being 0, 1, 2, ..."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -50,7 +51,7 @@ def ends(domain: Domain) -> tuple[float, float]:
     return float(knots[0]), float(knots[-1])
 
 
-def numbers_of(domain: Domain, values: object, between: bool) -> Floats:
+def numbers_of(domain: Domain, values: Any, between: bool) -> Floats:
     """Values as the user writes them, one or a row of them, as numbers, () or (row,).
 
     Parameters
@@ -63,14 +64,14 @@ def numbers_of(domain: Domain, values: object, between: bool) -> Floats:
         When a value is not the node's.
     """
     known = {label: float(number) for label, number in zip(domain.labels, domain.numbers, strict=False)}
-    listed = list(values) if isinstance(values, (list, tuple, np.ndarray)) and np.ndim(values) else [values]
+    rows = np.ndim(values) == 1
     try:
-        found = np.array([known[v] if isinstance(v, str) else float(v) for v in listed])  # pyright: ignore
+        found = np.array([known[v] if isinstance(v, str) else float(v) for v in (values if rows else [values])])
     except KeyError as error:
         raise ValueError(f"{domain.name} has no value {error}; its values are {shown(domain)}.") from None
     except (TypeError, ValueError):
         raise TypeError(f"{domain.name} must be a number, a text or a list of them; it is {values!r}.") from None
-    if np.ndim(values) and not len(found):
+    if rows and not len(found):
         raise ValueError(f"{domain.name} must have a row at least; it is {values!r}. Leave out what is not observed.")
     low, high = ends(domain)
     if (outside := ~((found >= low) & (found <= high))).any():
@@ -79,7 +80,7 @@ def numbers_of(domain: Domain, values: object, between: bool) -> Floats:
         )
     if not between:
         places(domain, found)
-    return found if np.ndim(values) else np.asarray(found[0])
+    return found if rows else np.asarray(found[0])
 
 
 def places(domain: Domain, numbers: Floats) -> Int[np.ndarray, "..."]:

@@ -83,7 +83,7 @@ def interventions() -> "Figure":
 def _expected(story: Graph) -> str:
     """What is believed of the root and of y1."""
     free = [name for name in ("th1", "y1") if name not in story.done]
-    return ", ".join(f"E {name} = {round(story.marginal(name).mean(), 3) + 0.0:.3f}" for name in free)
+    return ", ".join(f"E {name} = {round(float(story.marginal(name).mean()), 3) + 0.0:.3f}" for name in free)
 
 
 def _studies() -> tuple[Graph, Graph]:

@@ -39,7 +39,7 @@ def plate_diagram(post: Posterior | Program, *, ax: Axes | None = None) -> Axes:
     at = _places(graph)
     ax = new_axes(4.2, 4.2) if ax is None else ax
     for parent, child in sorted(graph.arrows):
-        draw_arrow(ax, at[parent], at[child], bowed=at[parent][1] - at[child][1] > 1.5 * STEP)
+        draw_arrow(ax, at[parent], at[child], bowed=bool(at[parent][1] - at[child][1] > 1.5 * STEP))
     for name in graph.nodes:
         draw_node(ax, at[name], name, filled=name in graph.known)
         note = f"{model.priors[name]!r}" if model and name in model.priors else graph.densities.get(name, "")

@@ -13,17 +13,18 @@ from gridbayes.plots.style import COLOURS, new_axes, new_figure
 __all__ = ["story_graph", "story_graphs"]
 
 type Places = Mapping[str, np.ndarray]
+type Steps = Mapping[str, np.ndarray | tuple[float, float]]  # places as steps to the right and up
 
 RING = 0.07  # between the two rings of a node that is set
 CUT = {"color": "0.6", "linestyle": (0, (4, 3))}  # of an arrow that an intervention has cut
 
 
-def story_graph(graph: Graph, at: Places | None = None, *, ax: Axes | None = None) -> Axes:
+def story_graph(graph: Graph, at: Steps | None = None, *, ax: Axes | None = None) -> Axes:
     """A story as a graph: a circle a node, with its value where it is known, and a plate around rows.
 
     Parameters
     ----------
-    at : (2,) where each node is, in steps; left out, causes stand above their effects.
+    at : where each node is, in steps to the right and up; left out, causes stand above their effects.
 
     >>> import gridbayes as gb
     >>> story = gb.Graph().node("mu", gb.trapezoid(-9, 9, 91), gb.Normal(0, 1))
@@ -34,7 +35,7 @@ def story_graph(graph: Graph, at: Places | None = None, *, ax: Axes | None = Non
     """
     places = {name: STEP * np.asarray(at[name]) for name in graph.parents} if at else _layered(graph)
     if ax is None:
-        width, height = np.ptp(list(places.values()), axis=0) + 2 if places else (2, 2)
+        width, height = np.ptp(np.array(list(places.values())), axis=0) + 2 if places else (2, 2)
         ax = new_axes(width, height)
     for name, parents in graph.parents.items():
         for parent in parents:
@@ -49,7 +50,7 @@ def story_graph(graph: Graph, at: Places | None = None, *, ax: Axes | None = Non
     return ax
 
 
-def story_graphs(graphs: Mapping[str, Graph], at: Places | None = None) -> np.ndarray:
+def story_graphs(graphs: Mapping[str, Graph], at: Steps | None = None) -> np.ndarray:
     """Stories side by side, before and after, each with its title; a node is at the same place in all of them.
 
     Returns the axes, (graph,).
@@ -63,8 +64,8 @@ def story_graphs(graphs: Mapping[str, Graph], at: Places | None = None) -> np.nd
     if not graphs:
         raise ValueError("story_graphs needs a story at least; pass a dict, {'before': story}.")
     largest = max(graphs.values(), key=lambda graph: len(graph.nodes))
-    same = at or {name: place / STEP for name, place in _layered(largest).items()}
-    width, height = np.ptp(list(same.values()), axis=0) * STEP + 1.2
+    same: Steps = at or {name: place / STEP for name, place in _layered(largest).items()}
+    width, height = np.ptp(np.array(list(same.values())), axis=0) * STEP + 1.2
     axes = new_figure(width * len(graphs), height + 0.4).subplots(
         1, len(graphs), squeeze=False, sharex=True, sharey=True
     )[0]
