@@ -161,8 +161,8 @@ class Posterior(Questions):
         linear combination, `contrast({"A": 1, "B": -0.5, "C": -0.5})`, whose parameter is `combination`.
         Where groups learn their own sigmas or rows are not normal, a combination's weights sum to 0.
 
-        Of a regression with several inputs it is that of slopes, of lifetimes in segments that of their means. The groups are independent given the other parameters,
-        not marginally: their common dependence is kept.
+        Of a regression with several inputs it is that of slopes, of lifetimes in segments that of their means. The groups are
+        independent given the other parameters, not marginally: their common dependence is kept.
         """
         name = next((name for name in ("theta", "slope", "mu") if name in self.per_group), None)
         if name is None:
@@ -319,7 +319,7 @@ class Posterior(Questions):
         """Write the model with its data, priors and grids to `path`, an npz file without pickle; `gridbayes.load` reads it.
 
         Loaded it is fitted again, which takes milliseconds, and answers everything that this posterior does. Of pooling
-        models, regressions, mixtures and `proportion`; others hold code of yours: save `post.to_xarray()` or
+        models, regressions, mixtures, `proportion`, lifetimes, counts; others hold code of yours: save `post.to_xarray()` or
         `post.weighted()`.
         """
         from gridbayes.storage import save

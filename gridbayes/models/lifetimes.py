@@ -75,7 +75,9 @@ def lifetimes(
     if model not in MODELS:
         raise ValueError(f"model must be 'exponential' or 'weibull'; model is {model!r}.")
     if group is not None and x is not None:
-        raise TypeError("group= and x= do not go together. Pass segments as an input: 0 and 1, a column for each but one.")
+        raise TypeError(
+            "group= and x= do not go together. Pass segments as an input: 0 and 1, a column for each but one."
+        )
     if model == "exponential" and shape is not None:
         raise TypeError(f"shape goes with model='weibull'; shape is {shape!r}. Leave it out, or pass model='weibull'.")
     spare = {"mu": mu} if x is not None else {"slope": slope, "intercept": intercept}
@@ -118,7 +120,9 @@ def _shape_of(shape: Any) -> Prior | float:
         return _compiled(prior, "shape")
     number = isinstance(shape, (int, float, np.integer, np.floating)) and not isinstance(shape, bool)
     if not (number and 0 < shape < np.inf):
-        raise ValueError(f"shape must be a positive number, known, or a prior; shape is {shape!r}. Pass LogNormal(0, 1).")
+        raise ValueError(
+            f"shape must be a positive number, known, or a prior; shape is {shape!r}. Pass LogNormal(0, 1)."
+        )
     return float(shape)
 
 

@@ -29,7 +29,7 @@ from gridbayes.densities import LPDFS
 from gridbayes.grids import COARSE, FINE, adapt
 from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.models.coefficients import Term, columns_of, drawn_from_prior, priors_of
-from gridbayes.models.mixed import Scores, of_rows
+from gridbayes.models.mixed import Scores, checked_scores, of_rows
 from gridbayes.models.predicted import predicted
 from gridbayes.models.watched import Watched, WatchedRows, new_lifetime, read_watched
 from gridbayes.posterior import Address, Posterior
@@ -41,7 +41,6 @@ from gridbayes.summaries import Marginal, checked_number
 __all__ = ["Lifetimes"]
 
 POSITIVE = dict.fromkeys(("expected", "y"), (0.0, np.inf))
-CLOSE = 1e-4  # of log p(t_i | t_-i): rules that differ by more do not resolve what is left without a row
 
 
 @lru_cache(maxsize=64)
@@ -113,7 +112,9 @@ class Lifetimes:
         rows, ends = self.rows, self.rows.observed
         priors = {str(i): prior.parameters for i, prior in enumerate(self.priors.values())}
         if isinstance(self.shape, Prior):
-            spare = 2 ** max(4, (len(ends) - 1).bit_length()) - len(ends)  # rows that count nothing: few sizes to compile
+            spare = 2 ** max(4, (len(ends) - 1).bit_length()) - len(
+                ends
+            )  # rows that count nothing: few sizes to compile
             filled = {"log_t": np.log(rows.t), "ends": ends, "there": np.ones(len(ends), bool)}
             own = {name: np.pad(column, (0, spare)) for name, column in filled.items()}
             x = np.pad(rows.x, ((0, spare), (0, 0)))
@@ -278,7 +279,9 @@ class _Fitted:
     def weighted(self) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The parameters at the points of the quadrature, and their masses; of segments each has its own."""
         if self.model.rows.groups:
-            raise TypeError(f"{self.title} has points for each segment apart. Fit one segment, or draw: post.sample(n).")
+            raise TypeError(
+                f"{self.title} has points for each segment apart. Fit one segment, or draw: post.sample(n)."
+            )
         return self.fits[0].model.weighted()  # pyright: ignore[reportAttributeAccessIssue]
 
     # --- new rows ---------------------------------------------------------------------------------------------------------
@@ -431,9 +434,10 @@ def _scores_of(segment: Lifetimes, fit: Posterior) -> tuple[Float[np.ndarray, "s
 
     resolved, rows = fit.model.resolved, np.arange(len(segment.rows.t))  # pyright: ignore[reportAttributeAccessIssue]
     fine, coarse = by(resolved.fine, rows), by(resolved.coarse, rows)
-    again = np.flatnonzero(~(np.abs(fine[0] - coarse[0]) < CLOSE)).tolist()
-    for row in again:
+
+    def anew(row: int) -> tuple[float, float]:
         rest = replace(segment, rows=segment.rows.part(np.delete(rows, row))).fitted(np.zeros(segment.rows.x.shape[1]))
-        fine[0, row] = fit.log_evidence - rest.log_evidence
-        fine[2, row] = by(rest.model.resolved.fine, rows[[row]])[3, 0]  # pyright: ignore[reportAttributeAccessIssue]
-    return fine, len(again)
+        new = by(rest.model.resolved.fine, rows[[row]])  # pyright: ignore[reportAttributeAccessIssue]
+        return fit.log_evidence - rest.log_evidence, float(new[3, 0])
+
+    return fine, checked_scores(fine, coarse, anew)

@@ -123,7 +123,9 @@ def _require_lifetimes(t: PerRow, observed: PerRow | None, window: PerRow | None
         return
     if (window <= 0).any():
         row = int(np.argmax(window <= 0))
-        raise ValueError(f"window must be positive; window[{row}] is {window[row]:g}. Pass how long each could be seen.")
+        raise ValueError(
+            f"window must be positive; window[{row}] is {window[row]:g}. Pass how long each could be seen."
+        )
     if (t > window).any():
         row = int(np.argmax(t > window))
         raise ValueError(
