@@ -161,7 +161,7 @@ class Posterior(Questions):
         linear combination, `contrast({"A": 1, "B": -0.5, "C": -0.5})`, whose parameter is `combination`.
         Where groups learn their own sigmas or rows are not normal, a combination's weights sum to 0.
 
-        Of a regression with several inputs it is that of slopes, of lifetimes in segments that of their means. The groups are
+        Of a regression with several inputs it is that of slopes, of lifetimes in segments of their means. The groups are
         independent given the other parameters, not marginally: their common dependence is kept.
         """
         name = next((name for name in ("theta", "slope", "mu") if name in self.per_group), None)

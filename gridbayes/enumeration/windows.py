@@ -1,7 +1,7 @@
 """Where a density lies in a box: the grids of an enumeration, placed by enumerations of few nodes.
 
-Each parameter begins with all of its range, and the density with a small power of itself, which no coarse grid can miss. The
-marginal densities on a coarse product grid say where to look next: a side that holds next to nothing is cut off, one that still
+Each parameter begins with all of its range, and the density with a small power of itself, which no coarse grid can miss.
+The marginal densities on a coarse product grid say where to look next: a side that holds next to nothing is cut off, one that still
 holds something and is not the end of the range is moved out. The power grows to 1, and when no window moves by much any
 more each becomes the nodes of one Gauss-Legendre rule. Of the shape of the density nothing is assumed. A ridge along the
 diagonal needs more nodes than one along an axis; the distance to a coarser rule says what they are worth.

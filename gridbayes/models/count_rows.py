@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -139,7 +139,7 @@ class CountRows(ABC):
         fit = self.fit()
         return replace(fit.fine, model=_Fitted(self, fit))
 
-    def with_rows(self, rows: Int[np.ndarray, " _row"]) -> Self:
+    def with_rows(self, rows: Int[np.ndarray, " _row"]) -> "CountRows":
         """The same with some of the rows."""
         return replace(self, x=self.x[rows], y=self.y[rows], known=self.known[rows])
 

@@ -42,7 +42,7 @@ def signal_and_background(
 
     Parameters
     ----------
-    x, y, data, exposure : the middle of each bin and its counts, as in `poisson_regression`; bins narrow beside `width`.
+    x, y, data, exposure : the middle of each bin and its counts, as in `poisson_regression`; bins narrower than `width`.
     place, width : of the bump, in the unit of x: numbers, known, or proper priors: learned.
     signal : prior of the height, in counts of one bin at exposure 1. Left out: Exponential with the sd of the counts as mean.
     intercept, slope : priors on the whole line. Left out: Normal, 2.5 about the log of the mean rate, and 2.5 per sd of x.
