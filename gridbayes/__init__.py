@@ -16,6 +16,7 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     from gridbayes.models.lifetimes import lifetimes
     from gridbayes.models.linear_regression import linear_regression
     from gridbayes.models.logistic_regression import logistic_regression
+    from gridbayes.models.loyal_customers import loyal_customers
     from gridbayes.models.mixture import mixture
     from gridbayes.models.mixture_of_regressions import mixture_of_regressions
     from gridbayes.models.no_pooling import no_pooling
@@ -24,6 +25,7 @@ with warnings.catch_warnings():  # NumPy and JAX add filters of their own when t
     from gridbayes.models.poisson_regression import poisson_regression
     from gridbayes.models.proportion import proportion
     from gridbayes.models.sensitivity import sensitivity
+    from gridbayes.models.signal_and_background import signal_and_background
     from gridbayes.models.swept import Sensitivity
     from gridbayes.observations import Observations, observe
     from gridbayes.posterior import Posterior, PosteriorError
@@ -118,6 +120,7 @@ __all__ = [
     "linspace",
     "load",
     "logistic_regression",
+    "loyal_customers",
     "memo",
     "mixture",
     "mixture_of_regressions",
@@ -129,6 +132,7 @@ __all__ = [
     "proportion",
     "quadrature",
     "sensitivity",
+    "signal_and_background",
     "stretched",
     "sweep",
     "trapezoid",

@@ -161,8 +161,8 @@ class Posterior(Questions):
         linear combination, `contrast({"A": 1, "B": -0.5, "C": -0.5})`, whose parameter is `combination`.
         On explicit grids the nodes of theta lie at equal steps and weights have simple ratios.
 
-        Of a regression with several inputs it is that of slopes, of lifetimes in segments that of their means. The groups are independent given the other parameters,
-        not marginally: their common dependence is kept.
+        Of a regression with several inputs it is that of slopes, of lifetimes in segments of their means. The groups are
+        independent given the other parameters, not marginally: their common dependence is kept.
         """
         name = next((name for name in ("theta", "slope", "mu") if name in self.per_group), None)
         if name is None:
@@ -320,7 +320,7 @@ class Posterior(Questions):
         """Write the model with its data, priors and grids to `path`, an npz file without pickle; `gridbayes.load` reads it.
 
         Loaded it is fitted again, which takes milliseconds, and answers everything that this posterior does. Of pooling
-        models, regressions, mixtures and `proportion`; others hold code of yours: save `post.to_xarray()` or
+        models, regressions, mixtures, `proportion`, lifetimes, counts; others hold code of yours: save `post.to_xarray()` or
         `post.weighted()`.
         """
         from gridbayes.storage import save

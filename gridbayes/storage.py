@@ -28,8 +28,12 @@ from gridbayes.models.covaried import Covaried
 from gridbayes.models.fit import fit
 from gridbayes.models.generalized import Generalized
 from gridbayes.models.linear import Linear
+from gridbayes.models.loyal_customers import Loyal
 from gridbayes.models.pooling import Pooling
 from gridbayes.models.proportion import Proportion
+from gridbayes.models.signal_and_background import Bump
+from gridbayes.models.survival import Lifetimes
+from gridbayes.models.watched import WatchedRows
 from gridbayes.observations import Observations
 from gridbayes.posterior import Posterior
 from gridbayes.priors import Custom, Prior
@@ -42,6 +46,8 @@ ENTRY = "gridbayes"
 AGREE = 1e-9  # of an sd, or of log evidence: another machine rounds otherwise
 MODELS = (Pooling, Covaried, Linear, Generalized, Components, Proportion)
 PARTS = (Observations, Grid, Term, Plan, Bernoulli, Binomial, Poisson, StudentTErrors)
+MODELS = (Pooling, Linear, Generalized, Components, Proportion, Lifetimes, Loyal, Bump)
+PARTS = (Observations, WatchedRows, Grid, Term, Plan, Bernoulli, Binomial, Poisson, StudentTErrors)
 PRIORS = [
     c for c in vars(gridbayes.priors).values() if isinstance(c, type) and issubclass(c, Prior) and c is not Custom
 ]
@@ -60,8 +66,8 @@ def save(post: Posterior, path: str | Path) -> None:
     model = getattr(post.model, "model", post.model)
     if not isinstance(model, MODELS):
         raise TypeError(
-            f"save takes posteriors of pooling models, regressions, mixtures and proportion; {post.model.title} is made "
-            "otherwise, by code that a file cannot hold. Save what it says: post.to_xarray() or post.weighted(), with "
+            f"save takes posteriors of pooling models, regressions, mixtures, proportion and lifetimes; {post.model.title} is "
+            "made otherwise, by code that a file cannot hold. Save what it says: post.to_xarray() or post.weighted(), with "
             ".to_netcdf(path)."
         )
     arrays: dict[str, np.ndarray] = {}

@@ -26,7 +26,7 @@ from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.log_joint import LogJoint
 from gridbayes.models.coefficients import scale_of
 from gridbayes.models.mirrored import Mirrored, mirrored
-from gridbayes.models.mixed import Normals, Scores, new_row, scores
+from gridbayes.models.mixed import Normals, Scores, checked_scores, new_row, scores
 from gridbayes.models.predicted import predicted
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Beta, Prior, as_prior, as_scale_prior
@@ -43,7 +43,6 @@ __all__ = ["LABELS", "Components", "location_prior", "require_components", "sigm
 
 EIGHT = 8  # factors between 1 and K that are multiplied before a log is taken
 LABELS = ("ordered", "mirrored")
-CLOSE = 1e-4  # of log p(y_i | y_-i): rules that differ by more do not resolve what is left without a row
 
 type Exponents = Float[jax.Array, "point component term"]
 
@@ -248,13 +247,14 @@ class _Fitted:
         fine, coarse = (
             scores(cloud, model.known, model.x, model.y) for cloud in (self.resolved.fine, self.resolved.coarse)
         )
-        again = np.flatnonzero(~(np.abs(fine.left_out - coarse.left_out) < CLOSE)).tolist()
-        for row in again:
+
+        def anew(row: int) -> tuple[float, float]:
             rest, one = model.with_rows(np.delete(rows, row)).posterior(), model.with_rows(rows[[row]])
-            fine.left_out[row] = self.source.log_evidence - rest.log_evidence
             new = scores(rest.model.resolved.fine, one.known, one.x, one.y)  # pyright: ignore
-            fine.pit_left_out[row] = new.pit[0]
-        return fine, len(again)
+            return self.source.log_evidence - rest.log_evidence, float(new[3, 0])
+
+        again = checked_scores(fine, coarse, anew)
+        return Scores(*fine), again
 
     def loo(self, by: str) -> LeaveOneOut:
         """log p(y_i | y_-i) and log p(y_i | y) of every row (mixed.py)."""

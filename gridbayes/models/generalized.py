@@ -33,7 +33,7 @@ from gridbayes.grids import Grid, adapt
 from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.likelihoods import Binomial, Poisson, StudentTErrors
 from gridbayes.models.coefficients import Term, columns_of, drawn_from_prior, priors_of
-from gridbayes.models.predicted import Share, counted, predicted
+from gridbayes.models.predicted import Share, counted, counted_at_rate, predicted
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Prior
 from gridbayes.quadrature.quadrature import quadrature
@@ -250,10 +250,8 @@ class Generalized:
         """p(y | t) of a new count: its distribution given eta, summed over eta."""
         if self.family == "logistic":
             return counted(n, expit(eta.grid.nodes), eta.masses)
-        rate, high = np.exp(eta.grid.nodes), n * float(np.exp(eta.quantile(1 - 1e-12)))
-        k = np.arange(np.ceil(high + 12 * high**0.5 + 30))[:, None]
-        masses = np.exp(xlogy(k, n * rate) - n * rate - gammaln(k + 1)) @ eta.masses
-        return Marginal(Grid(k[:, 0]), masses / masses.sum())
+        high = n * float(np.exp(eta.quantile(1 - 1e-12)))
+        return counted_at_rate(n * np.exp(eta.grid.nodes), eta.masses, high)
 
     def _observed(self, fit: Posterior, e: float) -> Marginal:
         """A new observation: eta with errors about it, mixed over eta, or over the fit's points where sigma is learned."""

@@ -11,7 +11,7 @@ Source: Gelfand, Dey & Chang (1992), "Model determination using predictive distr
 sampling-based methods", Bayesian Statistics 4:147-167.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,10 @@ from gridbayes.grids import adapt
 from gridbayes.quadrature.clouds import Cloud
 from gridbayes.summaries import Marginal
 
-__all__ = ["Normals", "Scores", "new_row", "of_rows", "scores"]
+__all__ = ["Normals", "Scores", "checked_scores", "new_row", "of_rows", "scores"]
 
 TOGETHER = 2**21  # points x rows x components at once
+CLOSE = 1e-4  # of log p(y_i | y_-i): rules that differ by more do not resolve what is left without a row
 REACH = 12.0  # sds from every component: what is beyond is nothing
 
 
@@ -85,12 +86,25 @@ class Scores:
     pit: PerRow
 
 
-def scores(cloud: Cloud, known: float | None, x: PerRow | None, y: PerRow) -> Scores:
-    """The scores of rows that are among the data of this cloud."""
+def scores(cloud: Cloud, known: float | None, x: PerRow | None, y: PerRow) -> Float[np.ndarray, "score row"]:
+    """The scores of rows that are among the data of this cloud, in the order of Scores."""
     kept = weighty(np.abs(cloud.masses))
     points, masses = {name: each[kept] for name, each in cloud.own.items()}, cloud.masses[kept]
     found = [of_rows(Normals.of(points, known, own_x), own_y, masses) for own_x, own_y in _parts(x, y, len(kept))]
-    return Scores(*np.concatenate(found, axis=1))
+    return np.concatenate(found, axis=1)
+
+
+def checked_scores(
+    fine: Float[np.ndarray, "score row"],
+    coarse: Float[np.ndarray, "score row"],
+    anew: Callable[[int], tuple[float, float]],
+) -> int:
+    """Where fine and coarse points differ, log p(y_i | y_-i) and its PIT by a fit without the row, put into `fine`; for how
+    many rows. `anew` has both of a row."""
+    again = np.flatnonzero(~(np.abs(fine[0] - coarse[0]) < CLOSE)).tolist()
+    for row in again:
+        fine[0, row], fine[2, row] = anew(row)
+    return len(again)
 
 
 def _parts(x: PerRow | None, y: PerRow, points: int) -> Iterator[tuple[PerRow | None, PerRow]]:

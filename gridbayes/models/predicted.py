@@ -16,7 +16,7 @@ from gridbayes.posterior import Address, Posterior
 from gridbayes.program import Program
 from gridbayes.summaries import Marginal
 
-__all__ = ["Predicted", "Share", "counted", "predicted", "warn_outside"]
+__all__ = ["Predicted", "Share", "counted", "counted_at_rate", "predicted", "warn_outside"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +58,14 @@ def counted(n: float, p: Float[np.ndarray, " node"], masses: Float[np.ndarray, "
     k = np.arange(n + 1)[:, None]
     log_p = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + xlogy(k, p) + xlog1py(n - k, -p)
     found = np.exp(log_p) @ masses
+    return Marginal(Grid(k[:, 0]), found / found.sum())
+
+
+def counted_at_rate(rate: Float[np.ndarray, " node"], masses: Float[np.ndarray, " node"], high: float) -> Marginal:
+    """A new Poisson count, from 0: its distribution given the rate, summed over the rate's nodes, of which few are above
+    `high`."""
+    k = np.arange(np.ceil(high + 12 * high**0.5 + 30))[:, None]
+    found = np.exp(xlogy(k, rate) - rate - gammaln(k + 1)) @ masses
     return Marginal(Grid(k[:, 0]), found / found.sum())
 
 

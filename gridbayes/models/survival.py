@@ -1,14 +1,15 @@
 """Lifetimes with a mean that may depend on inputs, of customers who were watched for a while (watched.py).
 
-    S_i(t) = exp(-(t / scale_i)**shape),     mu_i = scale_i Gamma(1 + 1 / shape),     log mu_i = intercept + (x_i - x_0) . slope
+    S_i(t) = exp(-(t / scale_i)**shape),   mu_i = scale_i Gamma(1 + 1 / shape),   log mu_i = intercept + (x_i - x_0) . slope
 
     log p(t | .) = sum over ends of log(shape / t_i) + shape log(t_i / scale_i)  -  sum over all of (t_i / scale_i)**shape
 
 Where shape is known only counts of ends and sums of t**shape enter, of rows with equal inputs together. Under shape = 1 and
 mu ~ InverseGamma(a, b) the posterior is InverseGamma(a + ends, b + the sum of all t): the rate 1 / mu has a gamma's.
 
-mu and not scale is the parameter, because a prior of scale leaves E[mu | t] infinite: Gamma(1 + 1 / shape) grows faster than any
-prior of shape falls towards 0. As in generalized.py, x_0 = 0 for the report, and a new row's inputs for its prediction.
+mu and not scale is the parameter, because a prior of scale leaves E[mu | t] infinite: Gamma(1 + 1 / shape) grows faster
+than the usual priors of shape fall towards 0. As in generalized.py, x_0 = 0 for the report, and a new row's inputs for its
+prediction.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
 from jaxtyping import Float, Int
+from scipy.special import ndtri
 
 from gridbayes._types import PerRow
 from gridbayes.accuracy import Accuracy
@@ -29,7 +31,7 @@ from gridbayes.densities import LPDFS
 from gridbayes.grids import COARSE, FINE, adapt
 from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.models.coefficients import Term, columns_of, drawn_from_prior, priors_of
-from gridbayes.models.mixed import Scores, of_rows
+from gridbayes.models.mixed import Scores, checked_scores, of_rows
 from gridbayes.models.predicted import predicted
 from gridbayes.models.watched import Watched, WatchedRows, new_lifetime, read_watched
 from gridbayes.posterior import Address, Posterior
@@ -41,7 +43,6 @@ from gridbayes.summaries import Marginal, checked_number
 __all__ = ["Lifetimes"]
 
 POSITIVE = dict.fromkeys(("expected", "y"), (0.0, np.inf))
-CLOSE = 1e-4  # of log p(t_i | t_-i): rules that differ by more do not resolve what is left without a row
 
 
 @lru_cache(maxsize=64)
@@ -415,12 +416,13 @@ def _marginal(log_density: Callable, edges: Float[np.ndarray, " _edge"]) -> Marg
 def _survival(
     segment: Lifetimes, points: Mapping[str, np.ndarray], masses: Float[np.ndarray, " point"], t: float, prob: float
 ) -> list[float]:
-    """E[S(t)] and the ends of its interval: the points in order of S, their masses summed to each middle."""
+    """E[S(t)] and the ends of its interval: the points in order of S, between them S linear in the normal score."""
     given = segment.rows_given(points)
     s = 1 - Watched(given.log_mu, given.shape, np.zeros(1), None).cdf(np.array([t]))[:, 0]
     order = np.argsort(s)
     below = np.cumsum(masses[order]) - masses[order] / 2
-    ends = np.interp([(1 - prob) / 2, (1 + prob) / 2], below, s[order])
+    scores = ndtri(np.clip(below, 1e-300, 1 - 1e-16))
+    ends = np.interp(ndtri([(1 - prob) / 2, (1 + prob) / 2]), scores, s[order])
     return [float(masses @ s), *ends.tolist()]
 
 
@@ -435,9 +437,10 @@ def _scores_of(segment: Lifetimes, fit: Posterior) -> tuple[Float[np.ndarray, "s
 
     resolved, rows = fit.model.resolved, np.arange(len(segment.rows.t))  # pyright: ignore[reportAttributeAccessIssue]
     fine, coarse = by(resolved.fine, rows), by(resolved.coarse, rows)
-    again = np.flatnonzero(~(np.abs(fine[0] - coarse[0]) < CLOSE)).tolist()
-    for row in again:
+
+    def anew(row: int) -> tuple[float, float]:
         rest = replace(segment, rows=segment.rows.part(np.delete(rows, row))).fitted(np.zeros(segment.rows.x.shape[1]))
-        fine[0, row] = fit.log_evidence - rest.log_evidence
-        fine[2, row] = by(rest.model.resolved.fine, rows[[row]])[3, 0]  # pyright: ignore[reportAttributeAccessIssue]
-    return fine, len(again)
+        new = by(rest.model.resolved.fine, rows[[row]])  # pyright: ignore[reportAttributeAccessIssue]
+        return fit.log_evidence - rest.log_evidence, float(new[3, 0])
+
+    return fine, checked_scores(fine, coarse, anew)

@@ -134,7 +134,7 @@ def _require_lifetimes(t: PerRow, observed: PerRow | None, window: PerRow | None
         )
 
 
-def kaplan_meier(t: PerRow, observed: PerRow) -> tuple[PerRow, PerRow]:
+def kaplan_meier(t: PerRow, observed: PerRow) -> tuple[Float[np.ndarray, " time"], Float[np.ndarray, " time"]]:
     """The product-limit estimate of S after each time at which an end was seen, both (time,), equation 2b of the paper:
 
         S(t) = prod over times s <= t of (1 - d_s / n_s),     d_s ends among n_s who were there until s.
