@@ -44,9 +44,7 @@ __all__ = ["load", "save"]
 FORMAT = 1  # of the file; a change of what it holds is another number
 ENTRY = "gridbayes"
 AGREE = 1e-9  # of an sd, or of log evidence: another machine rounds otherwise
-MODELS = (Pooling, Covaried, Linear, Generalized, Components, Proportion)
-PARTS = (Observations, Grid, Term, Plan, Bernoulli, Binomial, Poisson, StudentTErrors)
-MODELS = (Pooling, Linear, Generalized, Components, Proportion, Lifetimes, Loyal, Bump)
+MODELS = (Pooling, Covaried, Linear, Generalized, Components, Proportion, Lifetimes, Loyal, Bump)
 PARTS = (Observations, WatchedRows, Grid, Term, Plan, Bernoulli, Binomial, Poisson, StudentTErrors)
 PRIORS = [
     c for c in vars(gridbayes.priors).values() if isinstance(c, type) and issubclass(c, Prior) and c is not Custom

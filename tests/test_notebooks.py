@@ -117,6 +117,19 @@ PRINTED = {
         "enumerate  -5.463415 19.200000",
         "quadrature -5.463415 19.200000",
     ],
+    # normal conditioning by hand; .19 / (.19 + .8 (.3 .95 + .7 .01)); precisions 1/4, 1 and 1/2.25
+    "11_stories_and_interventions": [
+        "th2 = 2 is told: E th1 =  0.7000",
+        "th2 = 2 is made: E th1 = -0.1667",
+        "me: observes_event(wpp=exp(at(log_p_y2, nature.th3)))  # y2 = -0.5",
+        "E phi at once 0.360656, in turn 0.360656",
+        "24 orders, 3 to 6 arrows",
+        "1. E th1 = 0.1250; by hand 0.1250.",
+        "2. 0.4485, and with the sprinkler on 0.2000",
+        "3. 0.2000, as before",
+        "4. 3,486,784,401 cells; 13,284 are visited",
+        "5. 0.4485: its arrows",
+    ],
     # forward, backward, Viterbi and EM in NumPy loops; both paths of the memo by hand
     "14_switching_regressions": [
         "log likelihood of the fit -2294.9580, of the truth -2303.8314",
@@ -130,18 +143,6 @@ PRINTED = {
         "two lines cross: 0.002 wrong, 0.003 in doubt",
         "3 states: log likelihood -2294.96, of ten new seasons -2269.66",
         "sd 0.0090 on the grid",
-    # normal conditioning by hand; .19 / (.19 + .8 (.3 .95 + .7 .01)); precisions 1/4, 1 and 1/2.25
-    "11_stories_and_interventions": [
-        "th2 = 2 is told: E th1 =  0.7000",
-        "th2 = 2 is made: E th1 = -0.1667",
-        "me: observes_event(wpp=exp(at(log_p_y2, nature.th3)))  # y2 = -0.5",
-        "E phi at once 0.360656, in turn 0.360656",
-        "24 orders, 3 to 6 arrows",
-        "1. E th1 = 0.1250; by hand 0.1250.",
-        "2. 0.4485, and with the sprinkler on 0.2000",
-        "3. 0.2000, as before",
-        "4. 3,486,784,401 cells; 13,284 are visited",
-        "5. 0.4485: its arrows",
     ],
 }
 
