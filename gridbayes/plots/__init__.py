@@ -12,14 +12,18 @@ from gridbayes.plots.plates import plate_diagram
 from gridbayes.plots.pooling import Panel, pooling_comparison, quickstart_figure
 from gridbayes.plots.save import figure_format, save_figure
 from gridbayes.plots.sensitivity import sensitivity_map
+from gridbayes.plots.sequences import chain_states, em_trace, emission_densities, probability_bars, transition_map
 
 __all__ = [
     "Panel",
+    "chain_states",
     "contrasts",
     "density",
     "difference",
     "elpd_comparison",
     "elpd_pointwise",
+    "em_trace",
+    "emission_densities",
     "evidence_bars",
     "figure_format",
     "forest",
@@ -35,9 +39,11 @@ __all__ = [
     "pooling_comparison",
     "posterior_panels",
     "predictive",
+    "probability_bars",
     "quickstart_figure",
     "rank_probabilities",
     "regression_line",
     "save_figure",
     "sensitivity_map",
+    "transition_map",
 ]
