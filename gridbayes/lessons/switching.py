@@ -99,13 +99,10 @@ def transitions_aligned() -> "Figure":
     """Transition probabilities: true, found as the fit numbers its states, and aligned on both axes."""
     fit, _, alignment = fitted()
     found = fit.model.transitions
-    figure = new_figure(8.4, 3.0)
     shown = {"true": TRUTH.transitions, "found": found, "aligned": alignment.transitions(found)}
+    figure = new_figure(8.4, 3.0)
     for ax, (name, p) in zip(figure.subplots(1, 3), shown.items(), strict=True):
-        ax.imshow(p, vmin=0, vmax=1.5, cmap="Greys")
-        for (j, k), share in np.ndenumerate(p):
-            ax.text(k, j, f"{share:.2f}", ha="center", va="center", color="black")
-        ax.set(xlabel=f"to, {name}", ylabel="from", xticks=range(3), yticks=range(3))
+        plots.transition_map(p, title=name, ax=ax)
     return figure
 
 

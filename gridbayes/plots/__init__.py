@@ -12,15 +12,19 @@ from gridbayes.plots.plates import plate_diagram
 from gridbayes.plots.pooling import Panel, pooling_comparison, quickstart_figure
 from gridbayes.plots.save import figure_format, save_figure
 from gridbayes.plots.sensitivity import sensitivity_map
+from gridbayes.plots.sequences import chain_states, em_trace, emission_densities, probability_bars, transition_map
 from gridbayes.plots.states import states_compared, switching_lines, switching_series
 
 __all__ = [
     "Panel",
+    "chain_states",
     "contrasts",
     "density",
     "difference",
     "elpd_comparison",
     "elpd_pointwise",
+    "em_trace",
+    "emission_densities",
     "evidence_bars",
     "figure_format",
     "forest",
@@ -36,6 +40,7 @@ __all__ = [
     "pooling_comparison",
     "posterior_panels",
     "predictive",
+    "probability_bars",
     "quickstart_figure",
     "rank_probabilities",
     "regression_line",
@@ -44,4 +49,5 @@ __all__ = [
     "states_compared",
     "switching_lines",
     "switching_series",
+    "transition_map",
 ]
