@@ -127,6 +127,7 @@ def test_steps_without_a_state_stay_and_count_for_nothing():
         (lambda: gb.align_labels({}, {}), "they name none and none"),
         (lambda: gb.align_labels({"w": [1, 2, 3]}, {"w": [1, 2]}), r"w must have its first axis of 2 states in both"),
         (lambda: gb.align_labels({"w": [1, np.nan]}, {"w": [1, 2]}), "w must be finite"),
+        (lambda: Alignment((0, 2)), r"each of the states 0, 1, ... once; it is \(0, 2\)"),
         (lambda: Alignment((1, 0)).states([2]), "found has state 2; with 2 states"),
         (lambda: Alignment((1, 0)).values([1, 2, 3]), r"found must have 2 states along axis -1; its shape is \(3,\)"),
         (lambda: Alignment((1, 0)).transitions([1, 2]), "two axes, from and to"),
