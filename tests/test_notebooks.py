@@ -117,6 +117,19 @@ PRINTED = {
         "enumerate  -5.463415 19.200000",
         "quadrature -5.463415 19.200000",
     ],
+    # the forward pass and EM in NumPy loops; the posterior of the means by a sum over 25 x 25 x 25 cells in NumPy
+    "13_hidden_markov_models": [
+        "log evidence -1100.8353",
+        "LikeliestChain(3 states; log likelihood -1094.3722, converged) [-3.091  0.055  3.931]",
+        "mu[0]  -3.11 0.06327",
+        "mu[1] 0.0442 0.05904",
+        "mu[2]  3.932 0.06179",
+        "log evidence -1110.2344",
+        "1. The truth reaches -1100.8353, the fit -1094.3722",
+        "On new days the truth reaches -1136.4400, the fit -1142.5545",
+        "3. On 9 days of 600",
+        "4. mu[0]: sd 0.06053 by its 191 lectures, 0.06327 as it is",
+    ],
     # forward, backward, Viterbi and EM in NumPy loops; both paths of the memo by hand
     "14_switching_regressions": [
         "log likelihood of the fit -2294.9580, of the truth -2303.8314",

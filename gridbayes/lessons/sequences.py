@@ -42,7 +42,7 @@ def hidden_emissions() -> "Figure":
 
 @registered
 def hidden_chains() -> "Figure":
-    """A chain over time: outputs in the colour of their true state; below, of the state that is likeliest given the chain."""
+    """A chain over time: outputs in the colour of their true state; below, of the likeliest state given the chain."""
     figure, y = new_figure(7.6, 4.2), _drawn()["y"].values
     above, below = figure.subplots(2, 1, sharex=True)
     plots.chain_states(y, _drawn()["state"], ax=above).set(title="true states", xlabel="")
@@ -72,7 +72,7 @@ def _means() -> Posterior:
     """The three means, all else given."""
     emissions = NormalEmissions(mu=Normal(0, 5), sigma=TRUTH.parameters["sigma"])
     known = {"initial": TRUTH.initial, "transitions": TRUTH.transitions}
-    return hidden_markov(_drawn()["y"], 3, emissions=emissions, **known)
+    return hidden_markov(_drawn()["y"], 3, emissions=emissions, order=9, **known)
 
 
 @registered
