@@ -69,12 +69,25 @@ def coarse():
     return gb.complete_pooling(DATA, sigma=15, theta=gb.Normal(0, 20), grids={"theta": gb.linspace(-20, 5, 26)})
 
 
+@cache
+def hidden():
+    return gb.HiddenMarkov([0.6, 0.4], [[0.9, 0.1], [0.3, 0.7]], gb.NormalEmissions(mu=[0, 4], sigma=[1, 0.7]))
+
+
+@cache
+def hidden_rows():
+    return hidden().sample([60], seed=2)["y"]
+
+
 PICTURES = {
+    "chain_states": lambda: plots.chain_states(hidden_rows(), hidden().condition(hidden_rows())),
     "contrasts": lambda: plots.contrasts(late(), unit="minutes"),
     "density": lambda: plots.density(late(), "theta", unit="minutes"),
     "difference": lambda: plots.difference(late().contrast("G", "M"), unit="minutes"),
     "elpd_comparison": lambda: plots.elpd_comparison(compared()),
     "elpd_pointwise": lambda: plots.elpd_pointwise(late().loo()),
+    "em_trace": lambda: plots.em_trace(gb.fit_hidden_markov(hidden_rows(), restarts=2), generator=-110.0),
+    "emission_densities": lambda: plots.emission_densities({"true": hidden(), "again": hidden()}, hidden_rows()),
     "evidence_bars": lambda: plots.evidence_bars(compared()),
     "forest": lambda: plots.forest(late(), unit="minutes"),
     "grid_nodes": lambda: plots.grid_nodes(coarse(), "theta"),
@@ -87,6 +100,7 @@ PICTURES = {
     "pooling_comparison": lambda: plots.pooling_comparison({"partial": late(), "no": own()}, observed=observed()),
     "posterior_panels": lambda: plots.posterior_panels(late())[2],
     "predictive": lambda: plots.predictive(late(), unit="minutes"),
+    "probability_bars": lambda: plots.probability_bars({"true": [0.6, 0.4], "recovered": [0.5, 0.5]}),
     "quickstart_figure": lambda: plots.quickstart_figure([plots.Panel("late", {"no": own()}, observed())]).axes[0],
     "rank_probabilities": lambda: plots.rank_probabilities(late()),
     "regression_line": lambda: plots.regression_line(line()),
@@ -95,6 +109,7 @@ PICTURES = {
     ),
     "switching_lines": lambda: plots.switching_lines(INPUT, OUTPUT, STATES, [1, -0.8, 0.2], [2, 0, -1]),
     "switching_series": lambda: plots.switching_series(INPUT, OUTPUT, STATES)[1],
+    "transition_map": lambda: plots.transition_map(hidden().transitions, title="transitions"),
     "sensitivity_map": lambda: plots.sensitivity_map(sweep().mean("theta", "M"), at={"mu_scale": 10, "tau_scale": 10}),
     "story_graph": lambda: plots.story_graph(seen().do(th2=2)),
     "story_graphs": lambda: plots.story_graphs({"before": seen(), "after": seen().do(th2=2)})[1],

@@ -41,6 +41,17 @@ PRINTED = {
     # trapezoid sums over intercept and slope in NumPy, densities of scipy.stats
     "logistic_regression": ["0.3026", "log evidence -5.267684", "3.721 are expected", "0.2997"],
     "robust_regression": ["1.9257 +- 0.4386", "1.8352 +- 0.4701", "14.8791"],
+    # forward and backward passes in NumPy, SciPy's Nelder-Mead, a sum over 400 x 500 cells of the two rates
+    "hidden_states": [
+        "log evidence -56.316725",
+        "hour  8: unknown calls, busy with probability 0.8103",
+        "hour 18: unknown calls, busy with probability 0.4673",
+        "the next hour is busy with probability 0.2005",
+        "likeliest rates [1.6818 8.9487] log likelihood -55.950289",
+        "1.706",
+        "8.948",
+        "log evidence -58.4518",
+    ],
     # weighted mean 9.8038225, 1 / sqrt(sum of weights) 0.0118378; scipy.integrate.quad over mu and tau: 0.73285151
     "complete_pooling": ["9.804 0.01184", "that differ: 0.7329"],
     # reference/crins2014_halfnormal05.json

@@ -2,10 +2,12 @@
 
 import warnings
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats as st
 from chains_drawn import INITIAL, MU, SIGMA, TRANSITIONS, three_states
+from jax.scipy.stats import norm
 from paths import Paths, filtered
 
 import gridbayes as gb
@@ -152,6 +154,36 @@ def test_draws_of_states_follow_the_transitions():
 def test_the_same_seed_draws_the_same():
     one, other, third = (three_states().sample(20, seed=seed)["y"].values for seed in (1, 1, 2))
     assert (one == other).all() and (one != third).all()
+
+
+# --- by a memo that calls itself ------------------------------------------------------------------------------------------
+
+State = [0, 1, 2]
+
+
+def moves(before, x):
+    return jnp.asarray(TRANSITIONS)[before, x]
+
+
+def shows(x, y, t):
+    return norm.pdf(y[t], jnp.asarray(MU)[x], SIGMA)
+
+
+@gb.memo
+def after[_x: State](t, y: ...):
+    observer: knows(_x)
+    observer: thinks[
+        chain : chooses(before in State, wpp=after[before](t - 1, y) if t > 0 else 1 / 3),
+        chain : chooses(x in State, wpp=moves(before, x) if t > 0 else 1 / 3),
+    ]
+    observer: observes_event(wpp=shows(chain.x, y, t))
+    return observer[Pr[chain.x == _x]]
+
+
+def test_a_memo_that_calls_itself_filters_a_chain():
+    y = np.array([-2.0, 0.7, 3.1])
+    by_memo = [after(t, y).marginal("x").values for t in range(3)]
+    close(by_memo, three_states().condition(y).filtered[0])
 
 
 # --- a long chain -------------------------------------------------------------------------------------------------------

@@ -53,6 +53,17 @@ def test_every_permutation_of_four_is_undone(named):
         )
 
 
+def test_draws_of_a_posterior_are_put_in_order_one_by_one():
+    """(draw, state) and (draw, from, to)."""
+    rng, cycle = np.random.default_rng(1), Alignment((1, 2, 0))
+    slope, transitions = rng.normal(size=(5, 3)), rng.dirichlet(np.ones(3), (5, 3))
+    aligned, moved = cycle.values(slope), cycle.transitions(transitions)
+    for draw in range(5):
+        assert aligned[draw].tolist() == [slope[draw, 1], slope[draw, 2], slope[draw, 0]]
+        for k, j in itertools.product(range(3), repeat=2):
+            assert moved[draw, k, j] == transitions[draw, (k + 1) % 3, (j + 1) % 3]
+
+
 def test_a_cycle_of_three_is_not_undone_by_itself():
     """States j = k + 1 modulo 3: the inverse names them k; the cycle itself would name them k + 2."""
     cycle = Alignment((1, 2, 0))
@@ -98,6 +109,7 @@ def test_steps_without_a_state_stay_and_count_for_nothing():
     found = np.array([2.0, 0.0, np.nan, 1.0, 0.0])
     alignment = gb.align_labels(found, [0, 1, 0, 2, np.nan])
     assert alignment.states(found).tolist() == [0, 1, -1, 2, 1]
+    assert gb.align_labels([-1, -1, -1, 0, 1], [1, 1, 1, 1, 0]).order == (1, 0)
     assert gb.align_labels([0, 0], [1, 1], states=3).order[1] == 0
 
 
@@ -115,6 +127,7 @@ def test_steps_without_a_state_stay_and_count_for_nothing():
         (lambda: gb.align_labels({}, {}), "they name none and none"),
         (lambda: gb.align_labels({"w": [1, 2, 3]}, {"w": [1, 2]}), r"w must have its first axis of 2 states in both"),
         (lambda: gb.align_labels({"w": [1, np.nan]}, {"w": [1, 2]}), "w must be finite"),
+        (lambda: Alignment((0, 2)), r"each of the states 0, 1, ... once; it is \(0, 2\)"),
         (lambda: Alignment((1, 0)).states([2]), "found has state 2; with 2 states"),
         (lambda: Alignment((1, 0)).values([1, 2, 3]), r"found must have 2 states along axis -1; its shape is \(3,\)"),
         (lambda: Alignment((1, 0)).transitions([1, 2]), "two axes, from and to"),

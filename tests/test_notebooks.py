@@ -129,6 +129,18 @@ PRINTED = {
         "3. 0.2000, as before",
         "4. 3,486,784,401 cells; 13,284 are visited",
         "5. 0.4485: its arrows",
+    # the forward pass and EM in NumPy loops; the posterior of the means by a sum over 25 x 25 x 25 cells in NumPy
+    "13_hidden_markov_models": [
+        "log evidence -1100.8353",
+        "LikeliestChain(3 states; log likelihood -1094.3722, converged) [-3.091  0.055  3.931]",
+        "mu[0]  -3.11 0.06327",
+        "mu[1] 0.0442 0.05904",
+        "mu[2]  3.932 0.06179",
+        "log evidence -1110.2344",
+        "1. The truth reaches -1100.8353, the fit -1094.3722",
+        "On new days the truth reaches -1136.4400, the fit -1142.5545",
+        "3. On 9 days of 600",
+        "4. mu[0]: sd 0.06053 by its 191 lectures, 0.06327 as it is",
     ],
     # forward, backward, Viterbi and EM in NumPy loops; both paths of the memo by hand
     "14_switching_regressions": [
@@ -204,6 +216,7 @@ def test_the_course_has_its_parts_in_order():
     assert [name[:2] for name in NOTEBOOKS] == [f"{number:02d}" for number in (*range(1, 11), 14)]
 def test_the_course_has_its_eleven_parts_in_order():
     assert [name[:2] for name in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 12)]
+    assert [name[:2] for name in NOTEBOOKS] == [f"{number:02d}" for number in (*range(1, 11), 13, 14)]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

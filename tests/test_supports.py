@@ -3,9 +3,10 @@
 import jax
 import numpy as np
 import pytest
+import scipy.stats as st
 
 import gridbayes as gb
-from gridbayes.quadrature.supports import Interval, Ordered, Simplex, Space, as_support
+from gridbayes.quadrature.supports import EvenSimplex, Interval, Ordered, Simplex, Space, as_support
 
 SUPPORTS = {
     "real": "real",
@@ -20,6 +21,9 @@ SUPPORTS = {
     "ordered": ("ordered", 4),
     "ordered from the middle": Ordered(4, 2),
     "simplex from its third": Simplex(4, 2),
+    "even simplex": EvenSimplex(4),
+    "even pair": EvenSimplex(2),
+    "even simplex from its third": EvenSimplex(4, 2),
     "prior": gb.HalfNormal(2),
     "priors": (gb.Uniform(0, 3), 2),
 }
@@ -57,9 +61,9 @@ def test_log_jacobian_is_that_of_automatic_differentiation(support, u):
     np.testing.assert_allclose(compiled, expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("kind", ["simplex", "ordered", "real", "positive"])
+@pytest.mark.parametrize("kind", ["simplex", "ordered", "real", "positive", "even"])
 def test_every_component_can_lead(kind):
-    space = Space.of({"a": "real", "x": (kind, 3)})
+    space = Space.of({"a": "real", "x": EvenSimplex(3) if kind == "even" else (kind, 3)})
     points = np.random.default_rng(1).normal(size=(5, space.dimension))
     own = space.own(points)
     for j in range(3):
@@ -74,6 +78,19 @@ def test_every_component_can_lead(kind):
 
 def test_the_centre_of_the_line_is_the_centre_of_the_simplex():
     np.testing.assert_allclose(Simplex(5).own(np.zeros((1, 4))), 0.2)
+
+
+def test_the_uniform_distribution_on_an_even_simplex_is_a_standard_normal():
+    support, u = EvenSimplex(4), np.random.default_rng(2).normal(size=(5, 3))
+    uniform = np.log(6.0)  # Dirichlet(1, 1, 1, 1) is 3! everywhere
+    np.testing.assert_allclose(uniform + support.log_jacobian(u), st.norm.logpdf(u).sum(axis=1), rtol=1e-12)
+    drawn = support.line(np.random.default_rng(3).dirichlet(np.ones(4), 4000))
+    assert st.kstest(drawn.ravel(), "norm").pvalue > 0.001
+
+
+def test_numbers_on_the_edge_of_an_even_simplex_have_a_coordinate():
+    u, log_slope = EvenSimplex(3).leading_line(np.array([0.0, 1.0]))
+    assert np.isfinite(u).all() and np.isfinite(log_slope).all() and u[0] < -30 and u[1] > 8
 
 
 def test_a_prior_says_its_support():

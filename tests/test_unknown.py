@@ -11,6 +11,7 @@ from chains_drawn import INITIAL, SIGMA, TRANSITIONS, three_states
 from paths import Paths
 
 import gridbayes as gb
+from gridbayes.quadrature.supports import Space
 from gridbayes.sequences.unknown import Unknown
 
 TWO = gb.NormalEmissions(mu=[gb.Normal(3, 1), gb.Normal(10, 1)], sigma=1)
@@ -169,6 +170,51 @@ def test_impossible_transitions_are_summed_in_logs():
     log_p = st.norm.logpdf(y, mu[paths], 1).sum(axis=1) + np.log([1 / 8, 1 / 8, 1 / 4, 1 / 2])
     expected = np.logaddexp.reduce(log_p) + st.norm.logpdf(mu, [0, 40], 1).sum()
     assert found == pytest.approx(expected, abs=1e-9)
+
+
+# --- states that are alike ----------------------------------------------------------------------------------------------
+
+ALIKE = {
+    "normal": gb.NormalEmissions(mu=gb.Normal(0, 2), sigma=gb.HalfNormal(2)),
+    "one sigma": gb.NormalEmissions(mu=gb.Normal(0, 2), sigma=gb.HalfNormal(2), shared_sigma=True),
+    "categorical": gb.CategoricalEmissions(),
+}
+
+
+@pytest.mark.parametrize("case", ALIKE)
+def test_states_that_are_alike_may_trade_places(case):
+    """Emissions, initial probabilities, and both axes of the transitions: the log density stays."""
+    model = Unknown.of(Y, 3, None, ALIKE[case], None, gb.Dirichlet(2 * np.eye(3) + 1))
+    space = Space.of(model.parameters)
+    exchange = model.exchange(space)
+    u = np.random.default_rng(0).normal(size=(1, space.dimension))
+    own = space.own(u)
+    turned = exchange.permuted(own, (2, 0, 1))
+    with jax.enable_x64(True):
+        found = [
+            float(model.log_joint({name: jax.numpy.asarray(v[0]) for name, v in each.items()}, model.data))
+            for each in (own, turned)
+        ]
+    assert found[0] == pytest.approx(found[1], abs=1e-10)
+    np.testing.assert_array_equal(turned["transition_0"], own["transition_2"][:, [2, 0, 1]])
+    first = space.own(exchange.canonical(space, u[0]))
+    key = first["mu"] if "mu" in first else [first[f"probability_{k}"][0] for k in range(3)]
+    assert (np.diff(key) > 0).all() and exchange.log_copies == pytest.approx(np.log(6))
+    assert exchange.in_order(space, space.line(first)[None]).all()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"initial": [0.5, 0.3, 0.2]},
+        {"transitions": gb.Dirichlet([[1, 1, 1], [1, 2, 1], [1, 1, 1]])},
+        {"emissions": gb.NormalEmissions(mu=[gb.Normal(0, 1), gb.Normal(0, 1), gb.Normal(1, 1)])},
+        {"emissions": gb.NormalEmissions(mu=gb.Normal(0, 1), sigma=[1, 1, 2])},
+    ],
+)
+def test_states_that_something_tells_apart_may_not(changed):
+    model = Unknown.of(Y, 3, None, **{"emissions": None, "initial": None, "transitions": None, **changed})
+    assert not model.alike and model.exchange(Space.of(model.parameters)).size == 1
 
 
 # --- doors --------------------------------------------------------------------------------------------------------------

@@ -74,8 +74,8 @@ def factories_told_apart() -> "Figure":
     figure = new_figure(7.6, 3.4)
     left, right = figure.subplots(1, 2, sharey=True)
     left.plot(x.ravel(), y.ravel(), markersize=2.5, alpha=0.4, **{**mark_style(0), "color": ink()})
-    lines = {name: alignment.values(fit.model.parameters[name]) for name in ("slope", "intercept")}
-    plots.switching_lines(x, y, found, **lines, ylabel="", ax=right)
+    slope, intercept = (alignment.values(fit.model.parameters[name]) for name in ("slope", "intercept"))
+    plots.switching_lines(x, y, found, slope, intercept, ylabel="", ax=right)
     ends, own = np.array([0.0, 10.0]), TRUTH.parameters
     for k in range(3):
         right.plot(ends, own["intercept"][k] + own["slope"][k] * ends, color=ink(), linestyle=":", linewidth=1)
@@ -99,13 +99,10 @@ def transitions_aligned() -> "Figure":
     """Transition probabilities: true, found as the fit numbers its states, and aligned on both axes."""
     fit, _, alignment = fitted()
     found = fit.model.transitions
-    figure = new_figure(8.4, 3.0)
     shown = {"true": TRUTH.transitions, "found": found, "aligned": alignment.transitions(found)}
+    figure = new_figure(8.4, 3.0)
     for ax, (name, p) in zip(figure.subplots(1, 3), shown.items(), strict=True):
-        ax.imshow(p, vmin=0, vmax=1.5, cmap="Greys")
-        for (j, k), share in np.ndenumerate(p):
-            ax.text(k, j, f"{share:.2f}", ha="center", va="center", color="black")
-        ax.set(xlabel=f"to, {name}", ylabel="from", xticks=range(3), yticks=range(3))
+        plots.transition_map(p, title=name, ax=ax)
     return figure
 
 
@@ -144,17 +141,15 @@ def plugged_in() -> Posterior:
     """The slopes given everything else as the fit has it."""
     x, y, _ = rows()
     model = fitted()[0].model
-    rest = {name: model.parameters[name] for name in ("intercept", "sigma")}
-    return hidden_markov(
-        y, 3, x=x, emissions=RegressionEmissions(**rest), initial=model.initial, transitions=model.transitions
-    )
+    emissions = RegressionEmissions(intercept=model.parameters["intercept"], sigma=model.parameters["sigma"])
+    return hidden_markov(y, 3, x=x, emissions=emissions, initial=model.initial, transitions=model.transitions)
 
 
 @registered
 def switching_recovered() -> "Figure":
     """Slopes, intercepts and sds of three switching regressions among 17 parameters, true values dotted."""
     post = posterior()
-    alignment = align_labels({"slope": post.mean("slope").values}, {"slope": TRUTH.parameters["slope"]})
+    alignment = align_labels({"slope": np.asarray(post.mean("slope"))}, {"slope": TRUTH.parameters["slope"]})
     axes = plots.posterior_panels(post, ["slope", "intercept", "sigma"])
     for ax in axes[:2]:
         ax.legend_.remove()

@@ -12,16 +12,20 @@ from gridbayes.plots.plates import plate_diagram
 from gridbayes.plots.pooling import Panel, pooling_comparison, quickstart_figure
 from gridbayes.plots.save import figure_format, save_figure
 from gridbayes.plots.sensitivity import sensitivity_map
+from gridbayes.plots.sequences import chain_states, em_trace, emission_densities, probability_bars, transition_map
 from gridbayes.plots.states import states_compared, switching_lines, switching_series
 from gridbayes.plots.stories import story_graph, story_graphs
 
 __all__ = [
     "Panel",
+    "chain_states",
     "contrasts",
     "density",
     "difference",
     "elpd_comparison",
     "elpd_pointwise",
+    "em_trace",
+    "emission_densities",
     "evidence_bars",
     "figure_format",
     "forest",
@@ -37,6 +41,7 @@ __all__ = [
     "pooling_comparison",
     "posterior_panels",
     "predictive",
+    "probability_bars",
     "quickstart_figure",
     "rank_probabilities",
     "regression_line",
@@ -47,4 +52,5 @@ __all__ = [
     "story_graphs",
     "switching_lines",
     "switching_series",
+    "transition_map",
 ]

@@ -65,8 +65,9 @@ def switching_series(
     ['x, input', 'y, output', 'state']
     """
     x, y, codes = _one_chain(x, y, states)
-    axes = new_figure(8.0, 4.6).subplots(3, 1, sharex=True, height_ratios=(2, 3, 1)) if axes is None else axes
-    first, second, third = axes
+    if axes is None:
+        axes = new_figure(8.0, 4.6).subplots(3, 1, sharex=True, height_ratios=(2, 3, 1))
+    first, second, third = np.asarray(axes)
     step = np.arange(len(x))
     first.plot(step, x, color=ink(), linewidth=0.9)
     second.plot(step, y, color=ink(), linewidth=0.6, alpha=0.4)

@@ -33,6 +33,10 @@ class Alignment:
 
     order: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        if sorted(self.order) != list(range(len(self.order))):
+            raise ValueError(f"order must hold each of the states 0, 1, ... once; it is {self.order}.")
+
     @property
     def inverse(self) -> tuple[int, ...]:
         """(state,), the state of the reference that found state j is."""

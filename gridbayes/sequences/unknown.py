@@ -27,7 +27,7 @@ from gridbayes.quadrature.modes import Advice
 from gridbayes.quadrature.quadrature import whitened
 from gridbayes.quadrature.supports import EvenSimplex, Space
 from gridbayes.quadrature.target import MEMORY, Target
-from gridbayes.quadrature.whitening import BUDGET, Plan
+from gridbayes.quadrature.whitening import Plan
 from gridbayes.sequences import messages
 from gridbayes.sequences.chains import Chains, read_chains
 from gridbayes.sequences.emissions import Emissions, as_emissions
@@ -37,6 +37,7 @@ from gridbayes.sequences.probabilities import Dirichlet, log_constant
 
 __all__ = ["Unknown", "hidden_markov"]
 
+BUDGET = 30_000  # evaluations by one rule, each of them a pass along all chains
 RESTARTS, ITERATIONS, TOL = 5, 200, 1e-6  # of EM, which says where the search for the mode starts
 ALIKE = 1e-12  # numbers this close are the same for states that trade places
 COPIES = math.factorial(MOST)  # orders of states that are looked at
@@ -73,7 +74,7 @@ def hidden_markov(
         Their parameters are numbers, known; priors, or one a state; or left out, for default priors that the title states.
     initial : p(x_1), known numbers (state,); or a Dirichlet; left out: Dirichlet(1).
     transitions : p(x_{t+1} | x_t), known numbers (from, to); or a Dirichlet of every row; left out: Dirichlet(1).
-    rule, order, budget : as in `quadrature`.
+    rule, order, budget : as in `quadrature`; a larger budget is slower and sharper.
 
     Returns
     -------
