@@ -1,6 +1,7 @@
 """Data dragged in the picture: a script that writes what a hand does into an input, and the table that follows from it.
 
-A frame replaces the picture while the hand moves, so the script listens to the window and keeps places, not elements. The
+A frame replaces the picture while the hand moves, so the script listens to the window and keeps places, not elements. (In a
+handler that stands in an attribute, a bare `addEventListener` is the element's own, which the next frame takes away.) The
 input belongs to a widget, which holds back all but the last of what is written while a frame is made.
 """
 
@@ -36,11 +37,11 @@ const move = event => {
   input.dispatchEvent(new Event("input", { bubbles: true }));
 };
 const end = () => {
-  removeEventListener("pointermove", move);
-  ["pointerup", "pointercancel"].forEach(name => removeEventListener(name, end));
+  window.removeEventListener("pointermove", move);
+  ["pointerup", "pointercancel"].forEach(name => window.removeEventListener(name, end));
 };
-addEventListener("pointermove", move);
-["pointerup", "pointercancel"].forEach(name => addEventListener(name, end));
+window.addEventListener("pointermove", move);
+["pointerup", "pointercancel"].forEach(name => window.addEventListener(name, end));
 """
 
 

@@ -53,10 +53,14 @@ def test_a_value_is_dragged_in_the_picture(shown):
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     mouse.move(x, y)
     mouse.down()
+    mouse.move(x - 10, y)
+    expect(shown.locator("[role=img]")).not_to_have_attribute("aria-label", label)
+    part = float(shown.get_by_role("textbox", name="MATH").input_value())
     mouse.move(x - 40, y, steps=4)
     mouse.up()
-    expect(shown.locator("[role=img]")).not_to_have_attribute("aria-label", label)
-    assert float(shown.get_by_role("textbox", name="MATH").input_value()) < 30
+    expect(shown.locator(".sentence")).to_contain_text("a value of MATH went from")
+    expect(shown.get_by_role("textbox", name="MATH")).not_to_have_value(f"{part:g}")
+    assert float(shown.get_by_role("textbox", name="MATH").input_value()) < part < 30
 
 
 def test_the_snapshot_names_every_control_and_states_the_picture(shown):

@@ -30,7 +30,7 @@ def page(browser, file):
 
 def test_the_slider_moves_the_picture_and_brings_it_back(page):
     """Only the ghost of the last position stays, and its key."""
-    page.add_style_tag(content=".last, .ghost-key { display: none }")
+    page.add_style_tag(content=".last, .ghost-key { visibility: hidden !important }")
     slider, image = page.get_by_role("slider"), page.locator("[role=img]").screenshot()
     label, numbers = label_of(page), numbers_of(page)
     slider.press("ArrowRight")
