@@ -27,9 +27,10 @@ INSTEAD = {  # what to use where a model does not answer and names nothing bette
     "update": "Fit old and new rows together",
     "evidence_at": "Fit the smaller model too, and take the difference of the two log evidences",
     "loo": "Fit without a row, and take the difference of the two log evidences",
-    "pit": "Pooling models of normal rows and linear regressions do; draw replicates from post.to_pandas() here",
-    "retrodicted": "Pooling models of normal rows and linear regressions do; draw replicates from post.to_pandas() here",
-    "replicated": "Pooling models of normal rows and linear regressions do; draw replicates from post.to_pandas() here",
+    **dict.fromkeys(
+        ("pit", "retrodicted", "replicated"),
+        "Pooling models and regressions do; draw replicates from post.to_pandas() here",
+    ),
 }
 
 
@@ -110,8 +111,8 @@ class Questions:
         y_new is a new row like the i-th: in its group, or with its inputs, and with its known error, trials or exposure.
         Exact, from the predictive distribution; of counts the middle of its step, P(y_new < y_i) + P(y_new = y_i) / 2.
         If the model is right they are about uniform, a little drawn to 1/2, since each row is also among the data. With
-        `loo=True` it is not: P(y_new <= y_i | t without row i), ArviZ's LOO-PIT, for which a pooling model is fitted anew
-        without each row.
+        `loo=True` it is not: P(y_new <= y_i | t without row i), ArviZ's LOO-PIT, for which a pooling model, and a
+        regression without a closed form, is fitted anew without each row.
 
         Sources: Gelman et al., Bayesian Data Analysis, 3rd ed., sections 6.3 and 7.2; Czado, Gneiting & Held (2009),
         "Predictive model assessment for count data", Biometrics 65:1254-1261, whose nonrandomised PIT has this middle as

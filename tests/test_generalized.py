@@ -114,6 +114,36 @@ def test_a_new_rate_and_its_counts(counts):
     assert float(new.mean("y")[1]) == pytest.approx(float(new.mean("expected")[1]), rel=1e-6)
 
 
+def test_pit_of_counts_is_the_middle_of_their_step(shares, counts):
+    for (post, dense), x, y, law in (
+        (shares, DOSE, DEATHS, lambda eta, row: st.binom(TRIALS[row], expit(eta))),
+        (counts, X, COUNTS, lambda eta, row: st.poisson(EXPOSURE[row] * np.exp(eta))),
+    ):
+        of_rows = [law(dense.cells[0] + dense.cells[1] * x[row], row) for row in range(len(y))]
+        wanted = [dense.mean(of_row.cdf(k) - of_row.pmf(k) / 2) for of_row, k in zip(of_rows, y, strict=True)]
+        np.testing.assert_allclose(post.pit(), wanted, atol=1e-6)
+        one = np.eye(len(y))[2]  # a check of one row alone: P(y_rep >= y)
+        check = post.predictive_check(one, draws=20_000, seed=1)
+        assert abs(check.p - dense.mean(of_rows[2].sf(y[2] - 1))) < 4 * check.error
+
+
+def test_pit_given_the_other_rows_is_that_of_a_fit_without_each(counts):
+    post, _ = counts
+
+    def log_joint(c, w):
+        fit = st.poisson.logpmf(COUNTS[:-1], EXPOSURE[:-1] * np.exp(c[:, None] + w[:, None] * X[:-1])).sum(axis=1)
+        return fit + log_prior(c, w)
+
+    dense = Dense(log_joint, [(-5, 4), (-6, 7)], (300, 250))
+    last = st.poisson(EXPOSURE[-1] * np.exp(dense.cells[0] + dense.cells[1] * X[-1]))
+    found = post.pit(loo=True)
+    assert float(found[-1]) == pytest.approx(dense.mean(last.cdf(11) - last.pmf(11) / 2), abs=1e-5)
+    assert found.dims == ("row",)
+    flat = gb.poisson_regression([0.0, 0, 1], [1, 2, 3], intercept=gb.Flat(), slope=gb.Flat())
+    with pytest.raises(ValueError, match="no posterior without row 2: intercept, slope cannot be told apart"):
+        flat.pit(loo=True)
+
+
 @pytest.mark.parametrize("learned", [False, True])
 def test_student_errors_equal_a_dense_sum(learned):
     sigma = gb.HalfNormal(1) if learned else 0.8

@@ -202,6 +202,33 @@ def test_counts_beyond_those_that_are_told_apart():
         post.predict(new_group=True, prior=True, exposure=1e6)
 
 
+@pytest.mark.parametrize(
+    ("count", "exposure", "new"), [(40, 1e4, 1e6), (20_000, 1e4, 2e3), (9000, 1e6, 1e6), (9000, 1e6, 1.0)]
+)
+def test_counts_of_large_exposures_are_negative_binomial(count, exposure, new):
+    """Under a flat prior of its log the rate is Gamma(count, exposure), and a new count negative binomial; a regression
+    whose only inputs are 0 says the same."""
+    exact = st.nbinom(count, exposure / (exposure + new))
+    pooled = gb.no_pooling({"A": [count]}, likelihood=gb.Poisson(exposure), theta=gb.Flat()).predict("A", exposure=new)
+    line = gb.poisson_regression([0.0], [count], exposure=[exposure], intercept=gb.Flat(), slope=gb.Normal(0, 1))
+    for post, tolerance in ((pooled, 1e-8), (line.predict([0.0], exposure=new), 1e-5)):
+        (y,) = post.marginals["y"]
+        np.testing.assert_allclose(y.masses, exact.pmf(y.grid.nodes), atol=tolerance * exact.pmf(int(exact.mean())))
+        assert y.mean == pytest.approx(exact.mean(), abs=tolerance * exact.std())
+        assert y.sd == pytest.approx(exact.std(), rel=tolerance)
+
+
+def test_counts_of_many_trials_are_beta_binomial():
+    """Under a flat prior of its log odds the share is Beta(count, trials - count)."""
+    exact = st.betabinom(50_000, 700, 19_300)
+    pooled = gb.no_pooling({"A": [700]}, likelihood=gb.Binomial(20_000), theta=gb.Flat()).predict("A", trials=50_000)
+    line = gb.logistic_regression([0.0], [700], trials=[20_000], intercept=gb.Flat(), slope=gb.Normal(0, 1))
+    for post, tolerance in ((pooled, 1e-8), (line.predict([0.0], trials=50_000), 1e-5)):
+        (y,) = post.marginals["y"]
+        np.testing.assert_allclose(y.masses, exact.pmf(y.grid.nodes), atol=tolerance * exact.pmf(1750))
+        assert y.mean == pytest.approx(exact.mean(), abs=tolerance * exact.std())
+
+
 def test_numbers_that_new_rows_cannot_have():
     post = gb.no_pooling({"A": [3, 4], "B": [1]}, likelihood=gb.Binomial({"A": [9, 5], "B": 4}), **THETA)
     with pytest.raises(

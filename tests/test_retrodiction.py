@@ -2,6 +2,7 @@
 
 import dense
 import numpy as np
+import oracle
 import pytest
 import scipy.stats as st
 
@@ -141,6 +142,47 @@ def test_draws_under_a_prior_that_is_not_normal_agree_with_the_exact_sum():
     assert abs(drawn.p - heavy.predictive_check("mean").p) < 4 * drawn.error
 
 
+@pytest.mark.parametrize("sigma", ["known", "own"])
+def test_checks_on_explicit_grids_agree_with_the_full_joint(sigma):
+    """P(weights . y_rep >= weights . y) under the joint masses of all thetas and sigmas, walked by the oracle."""
+    nodes = {
+        "mu": np.array([-12.0, 1.0, 14.0]),
+        "tau": np.array([1.5, 20.0]),
+        "theta": np.array([-21.0, -13.0, -2.0, 9.0, 25.0]),
+        "sigma": np.array([2.0, 7.0, 16.0]),
+    }
+    priors = {"mu": lambda x: oracle.normal(x, 0.0, 10.0), "tau": oracle.half_normal(8), "sigma": oracle.half_normal(9)}
+    known, names = ([8.0] * 3, ["mu", "tau", "theta"]) if sigma == "known" else ("own", list(nodes))
+    joint = oracle.brute_force(oracle.Model("partial", list(ROWS.values()), known, nodes, priors))
+    axes = [f"theta{d}" for d in range(3)] + ([f"sigma{d}" for d in range(3)] if sigma == "own" else [])
+    p = joint.marginal(*axes)
+    weights = np.array([0.5, 0.5, 0.5, -1, -1, 1, 0.2])
+    mean, var = np.zeros((2, *p.shape))
+    for d in range(3):
+        own = weights[d == CODES]
+        shape = [-1 if axis == d else 1 for axis in range(p.ndim)]
+        mean = mean + own.sum() * nodes["theta"].reshape(shape)
+        spread = (
+            nodes["sigma"].reshape([-1 if axis == d + 3 else 1 for axis in range(p.ndim)]) if sigma == "own" else 8.0
+        )
+        var = var + own @ own * spread**2
+    wanted = float((p * st.norm.sf(weights @ VALUES, mean, np.sqrt(var))).sum())
+    learned = 8.0 if sigma == "known" else gb.HalfNormal(9)
+    grids = {name: nodes[name] for name in names}
+    post = gb.partial_pooling(ROWS, sigma=learned, mu=gb.Normal(0, 10), tau=gb.HalfNormal(8), grids=grids)
+    check = post.predictive_check(weights, draws=20_000)
+    assert check.error > 0 and abs(check.p - wanted) < 4 * check.error
+
+
+def test_checks_where_groups_learn_their_sigmas_agree_with_pit():
+    """Of one row alone P(y_rep >= y) is 1 less its PIT, which is exact."""
+    post = gb.no_pooling({"G": [-10, 1, 11], "E": [-16.0, -15, -14]}, sigma=gb.HalfNormal(9), theta=gb.Normal(0, 10))
+    pit = post.pit().values
+    for row in (0, 4):
+        check = post.predictive_check(np.eye(6)[row], draws=20_000, seed=row)
+        assert check.error > 0 and abs(check.p - (1 - pit[row])) < 4 * check.error
+
+
 def test_the_check_prints_whether_it_is_exact():
     post = gb.complete_pooling(ROWS, sigma=5, theta=gb.Normal(3, 10))
     assert repr(post.predictive_check()).endswith("(exact)")
@@ -160,8 +202,6 @@ def test_what_cannot_be_checked_is_refused():
     with pytest.raises(ValueError, match="draws must be a whole number of at least 1; draws is 0"):
         post.predictive_check(np.max, draws=0)
     logistic = gb.logistic_regression([-0.9, 0.7], [0, 5], trials=5)
-    with pytest.raises(TypeError, match=r"does not answer pit yet. Instead post.predict\(x\)"):
-        logistic.pit()
     for question in ("rank", "shrinkage"):
         with pytest.raises(TypeError, match=rf"does not answer {question} yet. A regression has no groups"):
             getattr(logistic, question)()

@@ -192,6 +192,22 @@ def test_the_gradient_with_a_learned_sigma_is_that_of_the_dense_evidence(learned
     assert float(found[1]) == pytest.approx(slope(lambda step: dense.half_normal(sigma, 3 + step)), rel=1e-6)
 
 
+def test_the_empirical_bayes_optimum_with_a_learned_sigma_is_one_of_single_fits(learned):
+    found = learned.empirical_bayes()
+    best = {key: found[key] for key in ("tau_scale", "sigma_scale")}
+
+    def log_evidence(tau_scale: float, sigma_scale: float) -> float:
+        sigma = gb.HalfNormal(sigma_scale)
+        return gb.partial_pooling(RAGGED, sigma=sigma, shared_sigma=True, mu_scale=8, tau_scale=tau_scale).log_evidence
+
+    at_best = log_evidence(**best)
+    assert found["log_evidence"] == pytest.approx(at_best, abs=1e-9) and at_best > float(learned.log_evidence.max())
+    for key, value in best.items():
+        low, high = learned.settings.axes[key][0], learned.settings.axes[key][-1]
+        for other in (value * 0.97, value * 1.03):
+            assert log_evidence(**{**best, key: other}) < at_best or not low <= other <= high
+
+
 def test_priors_of_sigma_in_a_list_beside_known_values_of_tau():
     """tau = 0 is complete pooling, with a sigma that all share."""
     priors = [gb.HalfNormal(12), gb.Exponential(0.2)]

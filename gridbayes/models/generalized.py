@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from scipy.special import expit, gammaln, logit, xlogy
+from scipy.special import gammaln, logit, xlogy
 
 from gridbayes._types import PerRow
 from gridbayes.accuracy import Accuracy
@@ -34,6 +34,8 @@ from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.likelihoods import Binomial, Poisson, StudentTErrors
 from gridbayes.models.coefficients import Term, columns_of, drawn_from_prior, priors_of
 from gridbayes.models.predicted import Share, counted, counted_at_rate, predicted
+from gridbayes.models.given_theta import count_given, middle_of_step
+from gridbayes.models.predicted import Share, predicted
 from gridbayes.posterior import Address, Posterior
 from gridbayes.priors import Flat, Prior
 from gridbayes.quadrature.quadrature import quadrature
@@ -211,15 +213,32 @@ class Generalized:
         fits = [self._fine.fitted(row) for row in new]
         eta = [fit.marginals["intercept"][0] for fit in fits]
         expected = [self._expected(each, size) for each, size in zip(eta, n, strict=True)]
-        if self.family in ("logistic", "poisson"):
-            y = [self._counts(each, size) for each, size in zip(eta, n, strict=True)]
-        else:
-            y = [self._observed(fit, e) for fit, e in zip(fits, n, strict=True)]
-        marginals = {"expected": tuple(expected), "y": tuple(y)}
+        marginals = {"expected": tuple(expected), "y": self._rows_of(fits, n)}
         coarse = max(3, (self._fine.order or self._affordable(20_000)) - 2)
         return predicted(
             self.title, fits[0].program, marginals, lambda: replace(self, order=coarse).predict(x, data, known)
         )
+
+    def rows_at(self, x: Float[np.ndarray, "new input"], known: Float[np.ndarray, " new"]) -> tuple[Marginal, ...]:
+        """y of new rows with these inputs."""
+        return self._rows_of([self._fine.fitted(row) for row in x], known)
+
+    def _rows_of(self, fits: list[Posterior], known: Float[np.ndarray, " new"]) -> tuple[Marginal, ...]:
+        """y of new rows, from a fit for each whose intercept is its eta."""
+        if self.family not in ARGUMENTS:
+            return tuple(self._observed(fit, e) for fit, e in zip(fits, known.tolist(), strict=True))
+        eta = (fit.marginals["intercept"][0] for fit in fits)
+        of_family = {"logistic": Binomial(None), "poisson": Poisson(None)}[self.family]
+        title = f"new row of {self.title}"
+        return tuple(count_given(of_family, n, each, title) for each, n in zip(eta, known.tolist(), strict=True))
+
+    def without(self, row: int) -> "Generalized":
+        """The model of all rows but one; ValueError where these leave no posterior."""
+        rest = replace(self, **{name: np.delete(getattr(self, name), row, axis=0) for name in ("x", "y", "known")})
+        try:
+            return _checked(rest)
+        except ValueError as error:
+            raise ValueError(f"{self.title} has no posterior without row {row}: {error}") from None
 
     @property
     def _fine(self) -> "Generalized":
@@ -294,9 +313,6 @@ class _Reported:
         ),
         "combination": "Instead rewrite the inputs so that the combination is a slope of its own",
         "evidence_at": "Instead fit without the input too: gridbayes.compare({'with': post, 'without': other})",
-        **dict.fromkeys(
-            ("pit", "retrodicted", "replicated"), "Instead post.predict(x) has the distribution of each row"
-        ),
     }
 
     @property
@@ -343,6 +359,24 @@ class _Reported:
         """log p of some of the rows, or of some of them twice."""
         model = self.model
         return generalized(replace(model, x=model.x[rows], y=model.y[rows], known=model.known[rows])).log_evidence
+
+    def pit(self, loo: bool) -> Float[np.ndarray, " row"]:
+        """P(y_new <= y_i | y) of a new row with each row's inputs; of counts the middle of the step. With `loo` given
+        the other rows, by a fit without each."""
+        model = self.model
+        kinds, which = np.unique(np.column_stack([model.x, model.known]), axis=0, return_inverse=True)
+        if loo:
+            rows = range(len(model.y))
+            y = (model.without(row).rows_at(model.x[[row]], model.known[[row]])[0] for row in rows)
+        else:
+            y = map(model.rows_at(kinds[:, :-1], kinds[:, -1]).__getitem__, which.ravel())
+        place = middle_of_step if self.discrete else Marginal.cdf
+        return np.array([float(place(new, value)) for new, value in zip(y, model.y.tolist(), strict=True)])
+
+    def replicated(self, draws: int, rng: np.random.Generator) -> Float[np.ndarray, "draw row"]:
+        """Independent draws of all rows: of the parameters, and of the rows given them."""
+        shape = draws, len(self.model.y)
+        return self.model.rows_given(self.sample(draws, rng)).rvs(size=shape, random_state=rng).astype(float)
 
     def predict(self, x: object, *, data: object = None, **known: object) -> Posterior:
         """`expected` and `y` of new rows; counts take `trials=` or `exposure=`, others known `errors=`, 1 if left out."""
@@ -399,7 +433,12 @@ def known_of(family: str, rows: Rows) -> PerRow:
 
 
 def generalized(model: Generalized) -> Posterior:
-    """The posterior, or an error where priors cannot be compiled or rows leave flat coefficients open."""
+    """The posterior, or an error where there is none."""
+    return _checked(model).posterior()
+
+
+def _checked(model: Generalized) -> Generalized:
+    """The model, or an error where priors cannot be compiled or rows leave flat coefficients open."""
     for name, prior in priors_of(model.terms, model.sigma).items():
         if prior.lpdf is None:
             raise ValueError(f"{name} must have a prior of gridbayes here; {name} is {prior}. Or state it: quadrature.")
@@ -411,4 +450,4 @@ def generalized(model: Generalized) -> Posterior:
     if len(flat) and np.linalg.matrix_rank(design) < len(flat):
         names = ", ".join(map(str, flat))
         raise ValueError(f"{names} cannot be told apart by these rows, and their priors are flat. Pass normal priors.")
-    return model.posterior()
+    return model

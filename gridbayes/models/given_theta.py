@@ -21,7 +21,7 @@ from gridbayes.models.prediction import MEMOS, NewRows
 from gridbayes.smoothing import log_smoothed
 from gridbayes.summaries import Marginal
 
-__all__ = ["given_theta", "middle_of_step"]
+__all__ = ["count_given", "given_theta", "middle_of_step"]
 
 COUNTS = 2**14  # that are told apart: more of them take seconds a row
 LOST = 1e-3  # of a row's probability beyond these, with which it is refused: intervals of up to 99.8% are right
@@ -37,7 +37,9 @@ def given_theta(rows: NewRows, theta: tuple[Marginal, ...]) -> tuple[Marginal, .
     likelihood, known = rows.model.likelihood, rows.known
     if isinstance(likelihood, Canonical):
         numbers = np.ones(len(theta)) if known is None else known
-        return tuple(_count(likelihood, n, each, rows.title) for n, each in zip(numbers.tolist(), theta, strict=True))
+        return tuple(
+            count_given(likelihood, n, each, rows.title) for n, each in zip(numbers.tolist(), theta, strict=True)
+        )
     assert isinstance(likelihood, StudentTErrors) and known is not None, "a row of Student's t has a sigma"
     densities = [_student(likelihood.df, s, each) for s, each in zip(known.tolist(), theta, strict=True)]
     return run_groups(MEMOS["y"], "prediction", "y", densities)
@@ -55,7 +57,7 @@ def middle_of_step(y: Marginal, value: float) -> float:
 # --- counts -----------------------------------------------------------------------------------------------------------
 
 
-def _count(likelihood: Canonical, n: float, theta: Marginal, title: str) -> Marginal:
+def count_given(likelihood: Canonical, n: float, theta: Marginal, title: str) -> Marginal:
     """p(y | t) of every count that has any probability; ValueError where these are too many.
 
     Where a heavy tail of theta reaches beyond the counts that are told apart, the last stands for all beyond it, and mean
