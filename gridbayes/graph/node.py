@@ -23,12 +23,16 @@ from gridbayes.graph.values import shown
 from gridbayes.memos.domains import Domain
 from gridbayes.priors import Prior
 
-__all__ = ["Factor", "Node"]
+__all__ = ["Factor", "NoMass", "Node"]
 
 LARGEST = 2**27  # numbers of one table: a gigabyte
 
 type Factor = tuple[tuple[str, ...], Floats]  # the free nodes, and log p with an axis for each
 type Fixed = Mapping[str, Floats]  # nodes that are known: () one value, (row,) one a row
+
+
+class NoMass(ValueError):
+    """A density that is 0 at all nodes of its grid, for some values of the parents."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +119,7 @@ class Node:
         Raises
         ------
         ValueError
-            When the table is too large, a log density is nan or +inf, or a row has no mass on the grid.
+            When the table is too large, a log density is nan or +inf, or (NoMass) a row has no mass on the grid.
         """
         cells = int(np.prod([*shape, len(self.domain)], dtype=object))
         if cells > LARGEST:
@@ -137,7 +141,7 @@ class Node:
             log_total = np.asarray(logsumexp(log_p, axis=-1))
         if (empty := np.isneginf(log_total)).any():
             row = tuple(map(int, np.argwhere(empty)[0])) if shape else ()
-            raise ValueError(
+            raise NoMass(
                 f"the density of {self.name} must have mass on its grid, {shown(self.domain)}; it has none"
                 f"{self._row(given, shape, row)}. Widen or move the grid."
             )
