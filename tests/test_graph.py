@@ -451,10 +451,9 @@ def small():
 
 
 def test_the_memo_says_what_the_elimination_says(small):
-    for story in (small.condition(y1=1), small.condition(y1=1).undo("y1").do(th2=2).condition(y1=0.5)):
-        asked = tuple(name for name in ("th1", "th3") if name not in story.done)
-        by_memo, by_sums = story.by_memo(*asked), story.marginal(*asked)
-        for name in asked:
+    for story in (small.condition(y1=1), small.do(th2=2)):
+        by_memo, by_sums = story.by_memo("th3", "th1"), story.marginal("th3", "th1")
+        for name in ("th1", "th3"):
             np.testing.assert_allclose(by_memo.marginal(name), by_sums.marginal(name), atol=1e-13)
         np.testing.assert_allclose(by_memo.joint("th1", "th3"), by_sums.joint("th1", "th3"), atol=1e-13)
 
