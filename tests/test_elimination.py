@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 from stories import ARROWS, tables, whole
 
 from gridbayes.graph.arrows import ancestors, boundary, cycle, separated
@@ -45,6 +46,19 @@ def test_slabs_are_as_the_whole():
     assert plan.cells == 90 * 70 * 80
     result = plan.run([(("a", "b"), one), (("b", "c"), other)])
     np.testing.assert_allclose(np.exp(result), (np.exp(one) @ np.exp(other)).T, rtol=1e-12)
+
+
+def test_a_product_of_matrices_that_underflows_is_summed_again():
+    """One table wants v low, the other high, by up to 3000 in the log: exp of their sum, of what is each largest, is 0."""
+    rng, v = np.random.default_rng(4), np.arange(30)
+    one, other = (rng.normal(size=(7, 30)) - 100 * way for way in (v, v[::-1]))
+    other[2, 5:] = -np.inf
+    one[3] = np.where(v == 20, 0.0, -np.inf)
+    result = Plan.of([("a", "v"), ("b", "v")], ("a", "b"), {"a": 7, "b": 7, "v": 30}).run(
+        [(("a", "v"), one), (("b", "v"), other)]
+    )
+    np.testing.assert_allclose(result, logsumexp(one[:, None] + other[None], axis=-1), rtol=1e-14)
+    assert result[3, 2] == -np.inf and result[0, 0] < -2000
 
 
 def test_no_table_is_no_sum():

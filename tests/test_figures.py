@@ -26,6 +26,8 @@ def test_list_names_figures_and_what_they_show(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(FIGURES)
     assert lines[-1].endswith("beside their posterior: less than half as wide.")
+    (ranks,) = [line for line in lines if line.startswith("eight_schools_ranks")]
+    assert ranks.endswith("How probably each school is best, second best, and so on.")
 
 
 def test_a_name_that_is_no_figure_and_no_process_are_refused(capsys):

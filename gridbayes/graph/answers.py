@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answers"]
 
+LEAST = -600.0  # log of a product that double precision holds with all digits
 NEW = "new_"  # before the name of a node that is drawn anew
 
 
@@ -83,10 +84,16 @@ class Answers:
     def by_memo(self, *names: str) -> Posterior:
         """`marginal`, computed by the memo, which enumerates the whole joint: of small stories, and to compare.
 
-        ValueError when the joint has too many cells.
+        Raises
+        ------
+        ValueError
+            When the joint has too many cells.
+        PosteriorError
+            When what is observed is so improbable that products of it underflow, which a memo would not say.
         """
         asked = self._asked(names)
         self._check_possible(self.log_evidence)
+        self._check_product()
         program, free = self._program(asked), self._free
         table = enumerated(program, self._factors, asked, {name: self._sizes[name] for name in free})
         grids = {name: self.nodes[name].domain.nodes for name in asked}
@@ -284,6 +291,15 @@ class Answers:
     def _check_known(self, *names: str) -> None:
         if strangers := [name for name in names if name not in self.nodes]:
             raise ValueError(f"no node {strangers[0]!r} in the story; it has {', '.join(self.nodes) or 'none yet'}.")
+
+    def _check_product(self) -> None:
+        """The memo multiplies the densities of what is observed, each relative to its largest."""
+        product = self.log_evidence - sum(float(self._factors[name][1].max()) for name in self.observed)
+        if product < LEAST:
+            raise PosteriorError(
+                f"a memo multiplies what is observed, and here that is e^{product:.0f} of what it could be, too small for "
+                "double precision. Use marginal, which adds logarithms."
+            )
 
     def _check_possible(self, log_p: float) -> None:
         if log_p == -math.inf:

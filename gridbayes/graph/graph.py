@@ -101,7 +101,7 @@ class Graph(Answers):
 
     def _with(self, node: Node) -> "Graph":
         """The story with one node more, whose table is made here, so that what is wrong with it is said where it is told."""
-        assert np.ndim(node.whole[1])
+        node.factor({})
         return replace(self, nodes={**self.nodes, node.name: node})
 
     def condition(self, **values: Any) -> "Graph":

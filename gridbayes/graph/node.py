@@ -23,12 +23,16 @@ from gridbayes.graph.values import shown
 from gridbayes.memos.domains import Domain
 from gridbayes.priors import Prior
 
-__all__ = ["Factor", "Node"]
+__all__ = ["Factor", "NoMass", "Node"]
 
 LARGEST = 2**27  # numbers of one table: a gigabyte
 
 type Factor = tuple[tuple[str, ...], Floats]  # the free nodes, and log p with an axis for each
 type Fixed = Mapping[str, Floats]  # nodes that are known: () one value, (row,) one a row
+
+
+class NoMass(ValueError):
+    """A density that is 0 at all nodes of its grid, for some values of the parents."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,41 +63,46 @@ class Node:
         """Whether it can be observed between two of its values."""
         return self.domain.weighted and not self.rule.tabular
 
-    @cached_property
-    def whole(self) -> Factor:
-        """log p(node | parents) at all nodes of all grids, (*parents, node)."""
-        return self._factor({})
-
     def factor(self, fixed: Fixed) -> Factor:
         """log p of the node, observed or free, given its parents, as a table over those of them that are free."""
-        return self._factor(fixed) if set(self.family) & set(fixed) else self.whole
-
-    def held(self, fixed: Fixed) -> Factor:
-        """The share of the rule's density that the grid holds, as a table over the free parents, (*parents,).
-
-        Points of a continuous node are read as the nodes of a trapezoid rule. Where parents have rows it is of the row of
-        which least is held.
-        """
         free, given, shape, rows = self._given(fixed)
-        nodes = self.domain.nodes
-        width = np.gradient(nodes.nodes) if self.domain.grid is not None else np.ones(len(nodes))
-        weights = width if nodes.weights is None else nodes.weights
-        held = np.asarray(np.exp(self.rule.log_density(nodes.nodes, given, shape)) @ weights)
-        return free, np.asarray(held.min(axis=-1)) if rows else held
-
-    def _factor(self, fixed: Fixed) -> Factor:
-        free, given, shape, rows = self._given(fixed)
+        log_p, log_total = self._masses(fixed)
         if self.name not in fixed:
-            log_p, log_total = self._at_nodes(given, shape)
             return (*free, self.name), log_p - log_total[..., None]
         own = fixed[self.name]
         own = own[:, None] if rows else np.atleast_1d(own)
-        log_p = self.rule.log_density(own, given, shape) - self._at_nodes(given, shape)[1][..., None]
+        log_p = self.rule.log_density(own, given, shape) - log_total[..., None]
         if np.isnan(log_p).any():
             raise ValueError(
                 f"the log density of {self.name} is nan at {self.name} = {shown(self.domain, own.ravel())}."
             )
         return free, np.asarray(log_p.sum(axis=tuple(range(len(free), log_p.ndim))))
+
+    def held(self, fixed: Fixed) -> Factor:
+        """The share of the rule's density that the grid holds, as a table over the free parents, (*parents,).
+
+        It is Z, but that points of a continuous node are read as the nodes of a trapezoid rule. Where parents have rows it
+        is of the row of which least is held.
+        """
+        free, _, _, rows = self._given(fixed)
+        log_p, _ = self._masses(fixed)
+        nodes = self.domain.nodes
+        on_points = self.domain.grid is not None and nodes.weights is None
+        held = np.asarray(np.exp(log_p) @ (np.gradient(nodes.nodes) if on_points else np.ones(len(nodes))))
+        return free, np.asarray(held.min(axis=-1)) if rows else held
+
+    def _masses(self, fixed: Fixed) -> tuple[Floats, Floats]:
+        """f + log w at all nodes, (*shape, node), and log Z, (*shape,), for the parents that are free or have rows."""
+        if not set(self.parents) & set(fixed):
+            return self._all_masses
+        _, given, shape, _ = self._given(fixed)
+        return self._at_nodes(given, shape)
+
+    @cached_property
+    def _all_masses(self) -> tuple[Floats, Floats]:
+        """The same for all values of all parents."""
+        _, given, shape, _ = self._given({})
+        return self._at_nodes(given, shape)
 
     def _given(self, fixed: Fixed) -> tuple[tuple[str, ...], tuple[Floats, ...], tuple[int, ...], bool]:
         """The free parents; the numbers of all parents, broadcastable to the shape; that shape, with an axis for each
@@ -115,7 +124,7 @@ class Node:
         Raises
         ------
         ValueError
-            When the table is too large, a log density is nan or +inf, or a row has no mass on the grid.
+            When the table is too large, a log density is nan or +inf, or (NoMass) a row has no mass on the grid.
         """
         cells = int(np.prod([*shape, len(self.domain)], dtype=object))
         if cells > LARGEST:
@@ -137,7 +146,7 @@ class Node:
             log_total = np.asarray(logsumexp(log_p, axis=-1))
         if (empty := np.isneginf(log_total)).any():
             row = tuple(map(int, np.argwhere(empty)[0])) if shape else ()
-            raise ValueError(
+            raise NoMass(
                 f"the density of {self.name} must have mass on its grid, {shown(self.domain)}; it has none"
                 f"{self._row(given, shape, row)}. Widen or move the grid."
             )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gridbayes.accuracy import FINE, ROUNDING, Accuracy, Error
-from gridbayes.posterior import Address, Posterior
+from gridbayes.graph.node import NoMass
+from gridbayes.posterior import Address, Posterior, PosteriorError
 from gridbayes.sampling import product_nodes
 from gridbayes.summaries import Marginal
 
@@ -58,16 +59,22 @@ class Solved:
 
     def accuracy(self, posterior: Posterior) -> Accuracy:
         """The distance to the same story on coarser grids, what its grids cut off, and what the ends of grids show."""
-        coarse = self.story.coarser
+        coarse, marginals = self._coarser
         continuous = [name for name in self.marginals if self.story.continuous(name)]
-        if coarse is None:
-            found = Accuracy.coarser(self.marginals, None, continuous)
-        elif coarse is self.story:
-            found = Accuracy.coarser(self.marginals, self.marginals, continuous)
-        else:
-            found = Accuracy.coarser(self.marginals, {n: coarse.one(n) for n in self.marginals}, continuous)
+        found = Accuracy.coarser(self.marginals, marginals, continuous)
         notes = [note for note in (found.note, self._cut_off) if note]
         return replace(found, errors=(*found.errors, *self._of_evidence(coarse)), note="; ".join(notes))
+
+    @property
+    def _coarser(self) -> "tuple[Graph | None, Mapping[str, Marginal] | None]":
+        """The story on coarser grids and its marginals; None where there is none, or no mass at the nodes that are left."""
+        coarse = self.story.coarser
+        if coarse is self.story:
+            return coarse, self.marginals
+        try:
+            return coarse, coarse and {name: coarse.one(name) for name in self.marginals}
+        except (NoMass, PosteriorError):
+            return None, None
 
     def _of_evidence(self, coarse: "Graph | None") -> list[Error]:
         """The error of log evidence; none on points, where it is the log probability of a node, which has no limit."""

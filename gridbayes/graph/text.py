@@ -15,7 +15,7 @@ def to_dot(graph: "Graph") -> str:
     for name in graph.parents:
         style = ' style=filled fillcolor="lightgrey"' if name in graph.observed else ""
         shape = "doublecircle" if name in graph.done else "circle"
-        lines.append(f'  {name} [shape={shape} label="{graph.note(name) or name}"{style}];')
+        lines.append(f'  {name} [shape={shape} label="{_label(graph, name)}"{style}];')
     for names, count in graph.plates.items():
         lines += [
             f"  subgraph cluster_{'_'.join(names)} {{",
@@ -32,13 +32,18 @@ def to_mermaid(graph: "Graph") -> str:
     lines = ["flowchart TD"]
     for name in graph.parents:
         left, right = ("(((", ")))") if name in graph.done else ("((", "))")
-        lines.append(f'  {name}{left}"{graph.note(name) or name}"{right}')
+        lines.append(f'  {name}{left}"{_label(graph, name)}"{right}')
     for names, count in graph.plates.items():
         lines += [f'  subgraph {"_".join(names)}_rows["n = {count}"]', *(f"    {name}" for name in names), "  end"]
     lines += [f"  {one} {'-.-x' if cut else '-->'} {other}" for one, other, cut in _arrows(graph)]
     if graph.observed:
         lines += ["  classDef observed fill:#ccc", f"  class {','.join(graph.observed)} observed"]
     return "\n".join(lines) + "\n"
+
+
+def _label(graph: "Graph", name: str) -> str:
+    """The node with its value; both languages end a label at a quotation mark."""
+    return (graph.note(name) or name).replace('"', "'")
 
 
 def _arrows(graph: "Graph") -> Iterator[tuple[str, str, bool]]:
