@@ -33,7 +33,6 @@ from gridbayes.grids import Grid, adapt
 from gridbayes.leave_one_out import LeaveOneOut, checked_by
 from gridbayes.likelihoods import Binomial, Poisson, StudentTErrors
 from gridbayes.models.coefficients import Term, columns_of, drawn_from_prior, priors_of
-from gridbayes.models.predicted import Share, counted, counted_at_rate, predicted
 from gridbayes.models.given_theta import count_given, middle_of_step
 from gridbayes.models.predicted import Share, predicted
 from gridbayes.posterior import Address, Posterior
@@ -264,13 +263,6 @@ class Generalized:
                 return np.log(np.maximum(eta.density(np.log(y / n)), 0)) - np.log(y)
 
         return _marginal(adapt(log_density, [np.unique(n * np.exp(eta.grid.edges))])[0])
-
-    def _counts(self, eta: Marginal, n: float) -> Marginal:
-        """p(y | t) of a new count: its distribution given eta, summed over eta."""
-        if self.family == "logistic":
-            return counted(n, expit(eta.grid.nodes), eta.masses)
-        high = n * float(np.exp(eta.quantile(1 - 1e-12)))
-        return counted_at_rate(n * np.exp(eta.grid.nodes), eta.masses, high)
 
     def _observed(self, fit: Posterior, e: float) -> Marginal:
         """A new observation: eta with errors about it, mixed over eta, or over the fit's points where sigma is learned."""
