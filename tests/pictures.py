@@ -46,6 +46,10 @@ def sweep():
     return gb.sensitivity(DATA, sigma=15, **SCALES)
 
 
+def lives():
+    return gb.lifetimes([3, 8, 12, 12, 5, 2], [1, 1, 0, 0, 1, 1], group=["A", "B", "A", "B", "A", "B"])
+
+
 def two():
     return gb.mixture(TWO, sigma=1, mu=gb.Normal(0, 10))
 
@@ -80,6 +84,8 @@ PICTURES = {
     "rank_probabilities": lambda: plots.rank_probabilities(late()),
     "regression_line": lambda: plots.regression_line(line()),
     "sensitivity_map": lambda: plots.sensitivity_map(sweep().mean("theta", "M"), at={"mu_scale": 10, "tau_scale": 10}),
+    "survival": lambda: plots.survival(lives(), unit="months"),
+    "timeline": lambda: plots.timeline([0, 3, 5, 1], [4, 2, 7, 11], [1, 1, 0, 0], end=12, unit="months"),
 }
 
 

@@ -12,6 +12,7 @@ from gridbayes.plots.plates import plate_diagram
 from gridbayes.plots.pooling import Panel, pooling_comparison, quickstart_figure
 from gridbayes.plots.save import figure_format, save_figure
 from gridbayes.plots.sensitivity import sensitivity_map
+from gridbayes.plots.survival import survival, timeline
 
 __all__ = [
     "Panel",
@@ -40,4 +41,6 @@ __all__ = [
     "regression_line",
     "save_figure",
     "sensitivity_map",
+    "survival",
+    "timeline",
 ]
