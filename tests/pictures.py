@@ -52,6 +52,10 @@ def sweep():
     return gb.sensitivity(DATA, sigma=15, **SCALES)
 
 
+def lives():
+    return gb.lifetimes([3, 8, 12, 12, 5, 2], [1, 1, 0, 0, 1, 1], group=["A", "B", "A", "B", "A", "B"])
+
+
 def two():
     return gb.mixture(TWO, sigma=1, mu=gb.Normal(0, 10))
 
@@ -113,6 +117,8 @@ PICTURES = {
     "sensitivity_map": lambda: plots.sensitivity_map(sweep().mean("theta", "M"), at={"mu_scale": 10, "tau_scale": 10}),
     "story_graph": lambda: plots.story_graph(seen().do(th2=2)),
     "story_graphs": lambda: plots.story_graphs({"before": seen(), "after": seen().do(th2=2)})[1],
+    "survival": lambda: plots.survival(lives(), unit="months"),
+    "timeline": lambda: plots.timeline([0, 3, 5, 1], [4, 2, 7, 11], [1, 1, 0, 0], end=12, unit="months"),
 }
 
 

@@ -28,7 +28,9 @@ def exponential():
 
 @pytest.fixture(scope="module")
 def weibull():
-    return gb.lifetimes(FEW_T, FEW_SEEN, window=8, model="weibull", mu=gb.LogNormal(2, 0.5), shape=gb.LogNormal(0.5, 0.4))
+    return gb.lifetimes(
+        FEW_T, FEW_SEEN, window=8, model="weibull", mu=gb.LogNormal(2, 0.5), shape=gb.LogNormal(0.5, 0.4)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +216,9 @@ def test_the_expected_gain_of_a_discounted_customer(segments):
     gain = float((y * 3 * -np.expm1(-0.02 * y.y) / 0.02).sum())
     own = SEGMENT == "web"
     exact = st.invgamma(3 + SEEN[own].sum(), scale=20 + T[own].sum())
-    assert gain == pytest.approx(quad(lambda mu: 3 / (1 / mu + 0.02) * exact.pdf(mu), 2, 200, epsabs=1e-12)[0], rel=1e-8)
+    assert gain == pytest.approx(
+        quad(lambda mu: 3 / (1 / mu + 0.02) * exact.pdf(mu), 2, 200, epsabs=1e-12)[0], rel=1e-8
+    )
 
 
 def test_inputs_of_exponential_lifetimes_are_a_poisson_regression_of_ends():

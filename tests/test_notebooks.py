@@ -156,6 +156,15 @@ PRINTED = {
         "two lines cross: 0.002 wrong, 0.003 in doubt",
         "3 states: log likelihood -2294.96, of ten new seasons -2269.66",
         "sd 0.0090 on the grid",
+    # 19 / 62; (b + sum of t) / (a + d - 1) by hand; scipy's quad over inverse gammas for 2., exponential, and 3.
+    "12_conversion_and_lifetimes": [
+        "p 0.3065",
+        "at once 0.66855726, one after the other 0.66855726",
+        "with the censored 15.4053, without them 6.0842",
+        "2. exponential: 0.780776",
+        "3. web: -0.8058",
+        "3. shop: +3.8108",
+        "5. 8.0815 months",
     ],
 }
 
@@ -215,6 +224,7 @@ def literals(code: str) -> list[str]:
 
 def test_the_parts_of_the_course_are_numbered_in_order():
     assert [name[:2] for name in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 15)]
+    assert [name[:2] for name in NOTEBOOKS] == [f"{number:02d}" for number in (*range(1, 11), 12)]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -1,9 +1,9 @@
 """Where a density lies in a box: the grids of an enumeration, placed by enumerations of few nodes.
 
 Each parameter begins with all of its range, and the density with a small power of itself, which no coarse grid can miss.
-The marginal densities on a coarse product grid say where to look next: a side that holds next to nothing is cut off, one that still
-holds something and is not the end of the range is moved out. The power grows to 1, and when no window moves by much any
-more each becomes the nodes of one Gauss-Legendre rule. Of the shape of the density nothing is assumed. A ridge along the
+The marginal densities on a coarse product grid say where to look next: a side that holds next to nothing is cut off, one
+that still holds something and is not the end of the range is moved out. The power grows to 1, and when no window has to grow
+each becomes the nodes of one Gauss-Legendre rule. Of the shape of the density nothing is assumed. A ridge along the
 diagonal needs more nodes than one along an axis; the distance to a coarser rule says what they are worth.
 """
 
@@ -19,7 +19,6 @@ from gridbayes.grids import Grid, in_panels
 __all__ = ["nodes_for", "placed"]
 
 NEGLIGIBLE = 1e-9  # of the largest marginal density: what a window may cut off
-SETTLED = 0.85  # of its width: a window that keeps more has settled
 POWERS = [2.0**-k for k in range(16, 0, -1)]
 MOST = 40  # passes at power 1
 SCOUTS, CELLS = 400_000, 2_600_000  # cells of a pass, and of the grids that are placed

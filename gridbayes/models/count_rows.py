@@ -221,14 +221,12 @@ class _Fitted:
         points, masses = self.source.points if fine else self.source.fewer
         expected, y = [], []
         for at, size in zip(x, n.tolist(), strict=True):
-            curve = gathered(self.model.curve(points, np.array([at]))[:, 0], masses)
-            expected.append(Marginal(Grid(size * curve.grid.nodes), curve.masses))
+            mean = gathered(size * self.model.curve(points, np.array([at]))[:, 0], masses)
+            expected.append(mean)
             if self.model.binomial:
-                y.append(counted(size, curve.grid.nodes, curve.masses))
+                y.append(counted(size, np.minimum(mean.grid.nodes / size, 1.0), mean.masses))
             else:
-                y.append(
-                    counted_at_rate(size * curve.grid.nodes, curve.masses, size * float(curve.quantile(1 - 1e-12)))
-                )
+                y.append(counted_at_rate(mean.grid.nodes, mean.masses, float(mean.quantile(1 - 1e-12))))
         marginals = {"expected": tuple(expected), "y": tuple(y)}
         return predicted(self.title, self.source.fine.program, marginals, lambda: self._predicted(x, n, fine=False))
 

@@ -38,7 +38,7 @@ def loyal_customers(
     *,
     data: object = None,
     trials: object = None,
-    loyal: tuple[Any, Any] | None = None,
+    loyal: object = None,
     share: Prior | object = None,
     theta_vip: Prior | object = None,
     slope: Prior | object = None,

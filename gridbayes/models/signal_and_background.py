@@ -44,7 +44,7 @@ def signal_and_background(
     ----------
     x, y, data, exposure : the middle of each bin and its counts, as in `poisson_regression`; bins narrower than `width`.
     place, width : of the bump, in the unit of x: numbers, known, or proper priors: learned.
-    signal : prior of the height, in counts of one bin at exposure 1. Left out: Exponential with the sd of the counts as mean.
+    signal : prior of the height, in counts of one bin at exposure 1. Left out: Exponential, its mean the sd of the counts.
     intercept, slope : priors on the whole line. Left out: Normal, 2.5 about the log of the mean rate, and 2.5 per sd of x.
 
     Returns

@@ -15,6 +15,7 @@ from gridbayes.plots.sensitivity import sensitivity_map
 from gridbayes.plots.sequences import chain_states, em_trace, emission_densities, probability_bars, transition_map
 from gridbayes.plots.states import states_compared, switching_lines, switching_series
 from gridbayes.plots.stories import story_graph, story_graphs
+from gridbayes.plots.survival import survival, timeline
 
 __all__ = [
     "Panel",
@@ -53,4 +54,6 @@ __all__ = [
     "switching_lines",
     "switching_series",
     "transition_map",
+    "survival",
+    "timeline",
 ]
