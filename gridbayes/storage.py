@@ -64,9 +64,9 @@ def save(post: Posterior, path: str | Path) -> None:
     model = getattr(post.model, "model", post.model)
     if not isinstance(model, MODELS):
         raise TypeError(
-            f"save takes posteriors of pooling models, regressions, mixtures, proportion and lifetimes; {post.model.title} "
-            "is made otherwise, by code that a file cannot hold. Save what it says: post.to_xarray() or post.weighted(), with "
-            ".to_netcdf(path)."
+            "save takes posteriors of pooling models, regressions, mixtures, proportion and lifetimes; "
+            f"{post.model.title} is made otherwise, by code that a file cannot hold. Save what it says: "
+            "post.to_xarray() or post.weighted(), with .to_netcdf(path)."
         )
     arrays: dict[str, np.ndarray] = {}
     content = {"format": FORMAT, "model": _packed(model, arrays), "answers": _answers(post)}

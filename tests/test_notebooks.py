@@ -130,6 +130,16 @@ PRINTED = {
         "4. 3,486,784,401 cells; 13,284 are visited",
         "5. 0.4485: its arrows",
     ],
+    # 19 / 62; (b + sum of t) / (a + d - 1) by hand; scipy's quad over inverse gammas for 2., exponential, and 3.
+    "12_conversion_and_lifetimes": [
+        "p 0.3065",
+        "at once 0.66855726, one after the other 0.66855726",
+        "with the censored 15.4053, without them 6.0842",
+        "2. exponential: 0.780776",
+        "3. web: -0.8058",
+        "3. shop: +3.8108",
+        "5. 8.0815 months",
+    ],
     # the forward pass and EM in NumPy loops; the posterior of the means by a sum over 25 x 25 x 25 cells in NumPy
     "13_hidden_markov_models": [
         "log evidence -1100.8353",
@@ -156,15 +166,6 @@ PRINTED = {
         "two lines cross: 0.002 wrong, 0.003 in doubt",
         "3 states: log likelihood -2294.96, of ten new seasons -2269.66",
         "sd 0.0090 on the grid",
-    # 19 / 62; (b + sum of t) / (a + d - 1) by hand; scipy's quad over inverse gammas for 2., exponential, and 3.
-    "12_conversion_and_lifetimes": [
-        "p 0.3065",
-        "at once 0.66855726, one after the other 0.66855726",
-        "with the censored 15.4053, without them 6.0842",
-        "2. exponential: 0.780776",
-        "3. web: -0.8058",
-        "3. shop: +3.8108",
-        "5. 8.0815 months",
     ],
 }
 

@@ -51,9 +51,9 @@ __all__ = [
     "states_compared",
     "story_graph",
     "story_graphs",
+    "survival",
     "switching_lines",
     "switching_series",
-    "transition_map",
-    "survival",
     "timeline",
+    "transition_map",
 ]
