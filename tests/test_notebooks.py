@@ -147,7 +147,7 @@ PRINTED = {
         "mu[0]  -3.11 0.06327",
         "mu[1] 0.0442 0.05904",
         "mu[2]  3.932 0.06179",
-        "log evidence -1110.2344",
+        "log evidence -1110.23439",
         "1. The truth reaches -1100.8353, the fit -1094.3722",
         "On new days the truth reaches -1136.4400, the fit -1142.5545",
         "3. On 9 days of 600",

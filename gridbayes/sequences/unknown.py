@@ -92,7 +92,7 @@ def hidden_markov(
     >>> chain = HiddenMarkov([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], NormalEmissions([0, 5], 1)).sample([100], seed=2)["y"]
     >>> post = hidden_markov(chain, 2, emissions=NormalEmissions(sigma=1), initial=[0.5, 0.5])
     >>> post.mean("mu").round(1).values.tolist(), post.model.title.split("; ")[-1]
-    ([-0.0, 5.1], 'given sigma and initial')
+    ([0.0, 4.9], 'given sigma and initial')
     """
     return Unknown.of(y, states, x, emissions, initial, transitions).posterior(Plan(rule, order, budget))
 
