@@ -74,13 +74,15 @@ CLOCK = """([selector, place]) => {
   let start, last = shown();
   window.moves = [];
   addEventListener("keydown", () => { start = performance.now(); }, true);
-  new MutationObserver(async () => {
+  window.watch?.disconnect();  // of the slider before, whose picture may be the same
+  window.watch = new MutationObserver(async () => {
     const now = shown(), begun = start;
     if (!now || now === last) return;
     last = now;
     await found().decode?.();
     requestAnimationFrame(() => setTimeout(() => moves.push(performance.now() - begun)));
-  }).observe(document.body, { subtree: true, childList: true, attributes: true });
+  });
+  window.watch.observe(document.body, { subtree: true, childList: true, attributes: true });
 }"""
 
 

@@ -171,7 +171,7 @@ class Pooling(Subject):
             return state["sigma"]
         return {group: state["sigma"] * (state["errors"].get(group) or (1.0,))[0] for group in self._data(state)}
 
-    def _priors(self, state: State) -> dict[str, Prior | float]:
+    def _priors(self, state: State) -> dict[str, Any]:
         """Of each parameter that has no parent; tau's is its value where it is given."""
         if self.kind != "partial":
             return {"theta": Normal(state["mu_mean"], state["theta_scale"])}
