@@ -41,6 +41,7 @@ type LogLikelihood = Callable[[Float[np.ndarray, "*shape"]], Float[np.ndarray, "
 NOTHING = 700.0  # e**-700 of its peak: where a likelihood is cut off
 SPACING = 3.0  # widths of a normal that a panel may span and a polynomial of degree 15 still follow it
 BENDS = np.arange(-40.0, 1.0, 2.0)  # log rates, of few counts: p(y | theta) bends on the scale of theta itself
+ENDLESS = 600.0  # a log rate at which no count has any probability, and whose rate times an exposure is still a double
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,8 +345,7 @@ class Poisson(Canonical):
         return poisson((1.0 if known is None else known) * np.exp(theta))
 
     def _cumulant(self, theta: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore"):
-            return np.exp(theta)
+        return np.exp(np.minimum(theta, ENDLESS))
 
     def _bend(self, n: float) -> float:
         return float(np.log(n))

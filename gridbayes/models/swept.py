@@ -308,8 +308,6 @@ class Sensitivity:
 
     # --- sums ---------------------------------------------------------------------------------------------------------
 
-    # --- sums ---------------------------------------------------------------------------------------------------------
-
     def _known_tau(self, name: object, group: Hashable) -> Sums | None:
         """Values of tau where that is asked for and known, else None."""
         known = name == "tau" and self.settings.tau.known is not None
