@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
@@ -325,6 +326,13 @@ def test_a_likelihood_on_a_grid_is_scipys_integral():
     mean = integrate.quad(lambda mu: mu * density(mu), -60, 60, points=[1, 2.7], limit=200, epsabs=1e-13)[0] / total
     assert post.mean() == pytest.approx(mean, abs=1e-6)
     assert post.log_evidence == pytest.approx(np.log(total), abs=1e-6)
+
+
+def test_a_log_density_in_jax_is_in_double_precision():
+    story = gb.Graph().node("mu", WIDE, gb.Normal(0, 1))
+    in_jax = story.node("y", WIDE, lambda y, mu: jax.scipy.stats.norm.logpdf(y, mu, 1)).condition(y=0.3)
+    in_scipy = story.node("y", WIDE, lambda y, mu: norm.logpdf(y, mu, 1)).condition(y=0.3)
+    np.testing.assert_allclose(in_jax.marginal("mu").marginal(), in_scipy.marginal("mu").marginal(), atol=1e-15)
 
 
 def test_labels_name_values_in_and_out():

@@ -67,6 +67,8 @@ DIAMOND = told(tables())
          r"the density of wet must be a distribution or 2 probabilities; given rain = no it is \[0.2, 0.2, 0.6\]"),
         (lambda: RAIN.node("wet", [0, 1], lambda rain: "often"), TypeError,
          "2 probabilities; given rain = no it is 'often'"),
+        (lambda: RAIN.node("wet", [0, 1], np.full((2, 2), 0.5)), TypeError,
+         r"2 probabilities; given nothing it is array[\s\S]* A table over parents names its axes: xarray.DataArray"),
         (lambda: RAIN.node("wet", ["n", "y"], {"n": 1.0}), ValueError,
          r"wet must have a key for each of its values, \['n', 'y'\]"),
         (lambda: RAIN.node("wet", [0, 1], lambda rain: [0.5, 0.5] if rain == "no" else gb.Normal(0, 1)), TypeError,

@@ -203,8 +203,8 @@ class Answers:
         return replace(self, nodes={name: node.on(domains) for name, node in self.nodes.items()})  # pyright: ignore
 
     def cut_off(self, name: str) -> float:
-        """The share of a node's stated density that its grid does not hold, |1 - E[held]| over its parents given all that
-        is known; 0 for what is not stated as a distribution."""
+        """The share of a node's stated density that its grid does not hold, on average over its parents given all that is
+        known; 0 for what is not stated as a distribution."""
         node = self.nodes[name]
         if not node.rule.normalised:
             return 0.0

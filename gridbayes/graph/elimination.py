@@ -119,7 +119,7 @@ class Plan:
     # --- what is done with it -----------------------------------------------------------------------------------
 
     def run(self, tables: Sequence[Factor]) -> Floats:
-        """log of the sum, (*keep,)."""
+        """log of the sum, with an axis for each node of `keep`."""
         names, table = ((), np.zeros(())) if not self.steps else [result for _, _, result in self._each(tables)][-1]
         return np.transpose(table, [names.index(name) for name in self.keep])
 

@@ -216,7 +216,7 @@ def _probabilities(domain: Domain, found: Any, told: str) -> Floats:
     if p.shape != (len(domain),):
         raise TypeError(
             f"the density of {domain.name} must be a distribution or {len(domain)} probabilities; given {told} it is "
-            f"{found!r}."
+            f"{found!r}. A table over parents names its axes: xarray.DataArray(p, dims=('rain', 'grass'))."
         )
     return _checked_row(domain.name, p, told)
 
