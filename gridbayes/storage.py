@@ -64,8 +64,8 @@ def save(post: Posterior, path: str | Path) -> None:
     if not isinstance(model, MODELS):
         raise TypeError(
             f"save takes posteriors of pooling models, regressions, mixtures, proportion and lifetimes; {post.model.title} "
-            "is made otherwise, by code that a file cannot hold. Save what it says: post.to_xarray() or post.weighted(), with "
-            ".to_netcdf(path)."
+            "is made otherwise, by code that a file cannot hold. Save what it says: post.to_xarray() or post.weighted(), "
+            "with .to_netcdf(path)."
         )
     arrays: dict[str, np.ndarray] = {}
     content = {"format": FORMAT, "model": _packed(model, arrays), "answers": _answers(post)}
