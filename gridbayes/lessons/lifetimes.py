@@ -136,7 +136,7 @@ def loyal_before_and_after() -> "Figure":
         ax.axvline(truth, color=ink(), linestyle=":", label="truth")
         ax.set(xlabel=name, ylabel="density", ylim=(0, None))
         open_frame(ax)
-        open_legend(ax, loc="upper left", bbox_to_anchor=(0.0, 1.18), ncols=3)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
