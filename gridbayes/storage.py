@@ -67,9 +67,6 @@ def save(post: Posterior, path: str | Path) -> None:
             "save takes posteriors of pooling models, regressions, mixtures, proportion and lifetimes; "
             f"{post.model.title} is made otherwise, by code that a file cannot hold. Save what it says: "
             "post.to_xarray() or post.weighted(), with .to_netcdf(path)."
-            f"save takes posteriors of pooling models, regressions, mixtures, proportion and lifetimes; {post.model.title} "
-            "is made otherwise, by code that a file cannot hold. Save what it says: post.to_xarray() or post.weighted(), "
-            "with .to_netcdf(path)."
         )
     arrays: dict[str, np.ndarray] = {}
     content = {"format": FORMAT, "model": _packed(model, arrays), "answers": _answers(post)}
