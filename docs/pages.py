@@ -20,7 +20,7 @@ What `uv run gridbayes figures` draws, each figure by its name, with the code th
 """
 COURSE = """# The course
 
-Notebooks, in the order in which one learns. Each has its story, formula, memo, call and picture, and ends
+Fourteen notebooks, in the order in which one learns. Each has its story, formula, memo, call and picture, and ends
 with questions and computed answers. They stand here as they are in `notebooks/`, without what they print: run them.
 """
 

@@ -50,7 +50,8 @@ def signal_and_background(
     Returns
     -------
     Posterior of `signal`, `intercept`, `slope`, and `place` and `width` where they are learned. `predict(x)` tells of
-    new counts. Without a bump it is `poisson_regression`: `gridbayes.compare` weighs both.
+    new counts. Without a bump it is `poisson_regression`: the difference of their
+    `log_evidence` weighs the two.
 
     Raises
     ------
