@@ -62,6 +62,19 @@ PRINTED = {
         "between -2.7730 and -0.4173",
         "with probability 0.00867",
     ],
+    # InverseGamma(3 + ends, 40 + months) in closed form; scipy.integrate.quad over one mean; (b / (b + 12))**a
+    "lifetimes": [
+        "mu[web]   19.62 7.418",
+        "mu[store]  33.4  16.7",
+        "log evidence -40.075098",
+        "who are still there: [10.375 14.2  ]",
+        "longer with probability 0.820378",
+        "web: expected gain 145.5000",
+        "store: expected gain 250.8000",
+        "with probability 0.515367 in the web shop",
+    ],
+    # sums over 240 x 240 x 241 cells of intercept, slope and signal in NumPy: -61.920512, 24.713103, -73.768320
+    "signal_on_background": ["24.71", "log evidence -61.92051", "without a line -73.768320", "for the line 11.8478"],
     # normal conditioning by hand: 7/10, -1/6, 1/8; told backwards th1 has mean (th2 + th3) / 3, and E th3 = -1/3
     "story": [
         "y2 = -0.5, th2 = 2: E th1 = 0.700000",
