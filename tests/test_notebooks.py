@@ -231,7 +231,6 @@ def literals(code: str) -> list[str]:
 
 def test_the_parts_of_the_course_are_numbered_in_order():
     assert [name[:2] for name in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 15)]
-    assert [name[:2] for name in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 15)]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
