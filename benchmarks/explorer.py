@@ -90,7 +90,7 @@ def timed(page: Page, picture: str, slider: Locator, moves: int, place: int = 0)
     """Milliseconds of each of so many presses of an arrow key, to and fro; `place` is the picture's."""
     page.evaluate(CLOCK, [picture, place])
     for count in range(1, WARM + moves + 1):
-        slider.press("ArrowRight" if count // 10 % 2 else "ArrowLeft")
+        slider.press("ArrowRight" if count // 5 % 2 else "ArrowLeft")  # not as far as an end
         page.wait_for_function("count => moves.length >= count", arg=count)
     return page.evaluate("moves")[WARM:]
 
