@@ -1,6 +1,7 @@
 """What a story can be asked: sums over its joint, each node summed over as early as it can be."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -32,7 +33,7 @@ LEAST = -600.0  # log of a product that double precision holds with all digits
 NEW = "new_"  # before the name of a node that is drawn anew
 
 
-class Answers:
+class Answers(ABC):
     """The part of a Graph that answers questions."""
 
     nodes: Mapping[str, Node]
@@ -259,9 +260,9 @@ class Answers:
 
     # --- reports ------------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def note(self, name: str) -> str:
         """What is known of a node, as text; nothing of a free one."""
-        raise NotImplementedError
 
     def _program(self, asked: tuple[str, ...]) -> Program:
         notes = {name: self.note(name) for name in self.nodes if name in self._known}
