@@ -78,4 +78,8 @@ def _means() -> Posterior:
 @registered
 def hidden_means() -> "Figure":
     """The posterior of the means of three states, given their sd, the initial distribution and the transitions."""
-    return _means().plot()
+    figure = _means().plot()
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    legend.set_loc((0.62, 0.5))  # between two states, where nothing is drawn
+    return figure
